@@ -28,7 +28,7 @@ def tone(seconds: float, rate: int = 48_000, frequency: float = 440.0) -> FloatA
 def encode(
     path: Path, samples: FloatArray, rate: int, codec: str, layout: str = "mono", delay: float = 0.0
 ) -> Path:
-    """Encode ``samples`` to every channel of ``layout``; with ``delay``, beside a video that starts at zero."""
+    """Encode ``samples`` to all of ``layout``'s channels; ``delay`` adds a video that starts at zero."""
     container = av.open(str(path), "w")
     track = container.add_stream(codec, rate=rate)
     track.layout = layout

@@ -43,7 +43,7 @@ _GAP_SECONDS = (
 _CHUNK_SECONDS = 0.5  # resampling many small frames together is several times faster
 
 FloatArray = npt.NDArray[np.float32]
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ def _frames(container: Any, name: str) -> Iterator[Any]:
         except av.FFmpegError:
             damaged += 1
     if damaged:
-        _log.warning("'%s' is damaged or cut off; %d part(s) of it could not be decoded", name, damaged)
+        logger.warning("'%s' is damaged or cut off; %d part(s) of it could not be decoded", name, damaged)
 
 
 def _mono(frame: Any, name: str) -> FloatArray:

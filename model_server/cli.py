@@ -1,0 +1,91 @@
+"""The ``dreamtalk`` command.
+
+Exit status: 0 done, 1 failed with one line on stderr, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+from blendshape_rigs.curves import CurvesError
+from model_server import __version__
+from model_server.errors import DreamTalkError
+
+COMMANDS = {
+    "animate": "model_server.commands.animate",
+    "portrait": "model_server.commands.portrait",
+    "convert": "model_server.commands.convert",
+    "serve": "model_server.commands.serve",
+    "info": "model_server.commands.info",
+}
+"""Name of each command to its module, which imports nothing heavy before it runs."""
+
+
+class Command(Protocol):
+    """What a command module holds: ``SUMMARY`` is one line, ``EXAMPLE`` is shown below the options."""
+
+    SUMMARY: str
+    EXAMPLE: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the command's options."""
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Do the work and return the exit status."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="dreamtalk", description="Speech and an emotion in, facial animation out."
+    )
+    parser.add_argument("--version", action="version", version=f"dreamtalk {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, module in COMMANDS.items():
+        command = cast(Command, importlib.import_module(module))
+        subparser = commands.add_parser(
+            name,
+            help=command.SUMMARY,
+            description=command.SUMMARY,
+            epilog=f"example:\n  {command.EXAMPLE}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_arguments(subparser)
+        subparser.set_defaults(run=command.run, parser=subparser)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    logging.basicConfig(level=logging.WARNING, format="dreamtalk: %(message)s")
+    # Told to end, a command still removes its unfinished files.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    arguments = build_parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except (DreamTalkError, CurvesError) as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        return _fail("stopped")
+    except BrokenPipeError:
+        # Whoever read our output has gone; keep the interpreter from writing to it once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        return _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+
+
+def _fail(message: str) -> int:
+    print(f"dreamtalk: {' '.join(message.split())}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

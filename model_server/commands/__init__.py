@@ -1,0 +1,1 @@
+"""The commands of ``dreamtalk``, one module each; ``model_server.cli`` lists them."""

@@ -1,0 +1,62 @@
+"""``dreamtalk animate``: a recording to curves or to an animated character."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+from . import options
+from .files import CURVE_SUFFIXES, SCENE_SUFFIXES, finished_output, write_take
+from .performance import perform
+from .progress import spinner
+
+SUMMARY = "Animate a face from a speech recording."
+EXAMPLE = "dreamtalk animate line.wav --emotion happy:0.8 -o line.fbx"
+_HINTS = {".mp4": "a video needs a portrait: dreamtalk portrait AUDIO IMAGE -o out.mp4"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("audio", type=Path, metavar="AUDIO", help="speech: any common audio or video file")
+    options.add_performance_options(parser)
+    parser.add_argument("--fps", type=options.fps, default=30.0, help="frames per second (default: 30)")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=options.output(CURVE_SUFFIXES + SCENE_SUFFIXES, _HINTS),
+        required=True,
+        metavar="OUT",
+        help=f"file to write: {' '.join(CURVE_SUFFIXES + SCENE_SUFFIXES)}",
+    )
+    options.add_json_option(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make the performance and write it."""
+    began = time.monotonic()
+    out: Path = arguments.output
+    with finished_output(out, arguments.audio, arguments.style) as scratch:
+        curves = perform(arguments, arguments.audio, arguments.fps)
+        with spinner(f"Writing {out.name}"):
+            write_take(curves, scratch, arguments.audio)
+    if arguments.json:
+        print(
+            json.dumps(
+                {
+                    "output": str(out),
+                    "frames": len(curves),
+                    "fps": curves.fps,
+                    "duration": curves.duration,
+                    "seed": curves.provenance.seed,
+                    "emotion": curves.provenance.emotion,
+                    "model_hash": curves.provenance.model_hash,
+                    "audio_hash": curves.provenance.audio_hash,
+                    "wall_seconds": round(time.monotonic() - began, 3),
+                }
+            )
+        )
+    else:
+        print(f"{out}: {len(curves)} frames, {curves.duration:.2f} s at {curves.fps:g} fps")
+    return 0

@@ -1,0 +1,73 @@
+"""Writing results: whole or not at all, never over an input, in the format that the suffix names."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from blendshape_rigs.curves import FaceCurves
+from model_server.errors import ExportError
+
+CURVE_SUFFIXES = (".csv", ".json", ".npz")
+SCENE_SUFFIXES = (".fbx", ".usd", ".usdc", ".usda", ".usdz", ".glb", ".abc", ".blend")
+
+
+@contextmanager
+def finished_output(path: Path, *inputs: Path | None) -> Iterator[Path]:
+    """Give a path to write to; when the block ends well, what was written there takes the place of ``path``.
+
+    The scratch folder lies beside ``path`` so that the last step is a rename, and is removed in any case.
+
+    Raises:
+        ExportError: when ``path`` is one of ``inputs``, or the block wrote nothing.
+    """
+    for given in inputs:
+        if given is not None and path.exists() and given.exists() and path.samefile(given):
+            raise ExportError(f"'{path}' is an input; choose another name for the output")
+    folder = Path(tempfile.mkdtemp(prefix=".dreamtalk-", dir=path.parent))
+    try:
+        scratch = folder / path.name
+        yield scratch
+        if not scratch.is_file() or scratch.stat().st_size == 0:
+            raise ExportError(f"nothing was written to '{path}'")
+        scratch.replace(path)
+    finally:
+        shutil.rmtree(folder)
+
+
+def write_take(curves: FaceCurves, path: Path, audio: Path | None = None) -> None:
+    """Write ``curves`` to ``path`` in the format of its suffix; scene formats also get the ``audio``.
+
+    Raises:
+        ExportError: when the file could not be written.
+    """
+    from blendshape_rigs.formats import write_curves
+
+    if path.suffix.lower() in CURVE_SUFFIXES:
+        write_curves(curves, path)
+        return
+    with tempfile.TemporaryDirectory(prefix="dreamtalk-") as folder:
+        take = Path(folder) / "take.npz"
+        write_curves(curves, take)
+        arguments = ["export", "--curves", str(take)]
+        if audio is not None:
+            arguments += ["--audio", str(audio.resolve())]
+        run_blender(*arguments, "-o", str(path.resolve()))
+
+
+def run_blender(*arguments: str) -> None:
+    """Run Blender's module in a process of its own: it keeps global state and cannot be unloaded.
+
+    Raises:
+        ExportError: with the last line that the process wrote about its failure.
+    """
+    command = [sys.executable, "-m", "model_server.blender_child", *arguments]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        raise ExportError(lines[-1].strip() if lines else f"Blender ended with status {done.returncode}")

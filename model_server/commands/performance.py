@@ -1,0 +1,35 @@
+"""From a recording to curves, as the commands do it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from blendshape_rigs.curves import FaceCurves
+from model_server.pipeline.request import AnimationRequest, EmotionTrack
+
+from .progress import progress_bar, spinner
+
+
+def perform(arguments: argparse.Namespace, audio: Path, fps: float) -> FaceCurves:
+    """Return the performance that the shared options in ``arguments`` ask for.
+
+    Raises:
+        DreamTalkError: for a recording or a style clip that cannot be used.
+        CurvesError: for a style clip that is no file of curves.
+    """
+    from blendshape_rigs.formats import read_curves
+
+    from model_server.audio.decode import open_audio
+
+    # Bad input is told before the model loads.
+    recording = open_audio(audio, maximum_seconds=arguments.max_hours * 3600)
+    style = read_curves(arguments.style) if arguments.style else None
+    emotion = arguments.emotion or EmotionTrack.constant({})
+    request = AnimationRequest(emotion=emotion, seed=arguments.seed or 0, fps=fps, style=style)
+    with spinner("Loading the model"):
+        from model_server.pipeline.speech_to_curves import SpeechToCurves
+
+        model = SpeechToCurves.load()
+    with progress_bar("Animating", recording.duration) as progress:
+        return model(recording, request, progress)

@@ -1,0 +1,135 @@
+"""What travels between server and client: the protocol's version, the options of a job and its state.
+
+Version 1::
+
+    GET    /v1/health                        open to all: {"status", "protocol", "version", "model", "device"}
+    POST   /v1/jobs                          multipart: "audio" file, "options" JSON, perhaps a "style" NPZ
+    GET    /v1/jobs/{id}                     JobView
+    GET    /v1/jobs/{id}/events              JobView as newline-delimited JSON until the job ends
+    GET    /v1/jobs/{id}/curves?first_frame  NPZ of the frames made so far, from that frame on
+    DELETE /v1/jobs/{id}                     cancels a job that has not ended, forgets one that has
+
+All but health need the header ``Authorization: Bearer TOKEN``. An error answers 4xx or 5xx with
+``{"detail": "one clear sentence"}``.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
+
+from model_server.errors import ConfigError
+from model_server.pipeline.request import AnimationRequest, EmotionTrack
+
+PROTOCOL_VERSION = 1
+
+JobState = Literal["queued", "running", "done", "failed", "cancelled"]
+
+_MAXIMUM_KEYS = 100_000
+
+
+class ProtocolError(ConfigError):
+    """The client speaks another version of the protocol."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class EmotionKeys(_Strict):
+    """Emotion over time: ``times`` (K,) seconds, increasing; ``weights`` (K, 8) in 0..1."""
+
+    times: list[float] = Field(min_length=1, max_length=_MAXIMUM_KEYS)
+    weights: list[list[float]] = Field(min_length=1, max_length=_MAXIMUM_KEYS)
+
+
+def _emotion_form(value: Any) -> str:
+    return "keys" if isinstance(value, dict) and ("times" in value or "weights" in value) else "constant"
+
+
+class JobOptions(_Strict):
+    """The options of one job; an unknown one is an error.
+
+    Attributes:
+        protocol: version that the client speaks.
+        emotion: intensities 0..1 by emotion name, or keys over time.
+        seed: the same seed gives the same performance.
+        fps: frames per second of the answer, 1 to 240.
+    """
+
+    protocol: int
+    emotion: Annotated[
+        Annotated[dict[str, float], Tag("constant")] | Annotated[EmotionKeys, Tag("keys")],
+        Discriminator(_emotion_form),
+    ] = Field(default_factory=dict)
+    seed: int = 0
+    fps: float = 30.0
+
+    def emotion_track(self) -> EmotionTrack:
+        """Return the emotion over time.
+
+        Raises:
+            ConfigError: for unknown emotions, or weights or times that do not fit.
+        """
+        if not isinstance(self.emotion, EmotionKeys):
+            return EmotionTrack.constant(self.emotion)
+        if len({len(row) for row in self.emotion.weights}) > 1:
+            raise ConfigError("emotion: every row of weights needs the same number of columns")
+        return EmotionTrack(np.array(self.emotion.times), np.array(self.emotion.weights, np.float32))
+
+    def request(self, style: Any = None) -> AnimationRequest:
+        """Return what the pipeline is asked for, with ``style`` (FaceCurves or None).
+
+        Raises:
+            ConfigError: for a value out of range.
+        """
+        return AnimationRequest(emotion=self.emotion_track(), seed=self.seed, fps=self.fps, style=style)
+
+
+def parse_options(text: str) -> JobOptions:
+    """Return the options in the JSON ``text``.
+
+    Raises:
+        ProtocolError: when the client speaks another version.
+        ConfigError: for text that is no JSON object, or an option that is unknown or of the wrong kind.
+    """
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"options are not JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigError('options must be a JSON object like {"protocol": 1, "emotion": {"happy": 0.8}}')
+    # Looked at first: another version may know other options.
+    version = values.get("protocol")
+    if isinstance(version, int) and version != PROTOCOL_VERSION:
+        raise ProtocolError(
+            f"the client speaks protocol {version} and this server protocol {PROTOCOL_VERSION}; "
+            "update the older of the two"
+        )
+    try:
+        return JobOptions.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"] if part not in ("constant", "keys"))
+        raise ConfigError(f"option '{place}': {first['msg']}") from error
+
+
+class JobView(BaseModel):
+    """What a client sees of a job.
+
+    Attributes:
+        seconds_done: seconds of audio finished.
+        duration: seconds of the recording as its file states them, or None.
+        frames: frames of curves that can be fetched.
+        message: one sentence about a failure or what is going on; may be empty.
+    """
+
+    id: str
+    state: JobState
+    seconds_done: float
+    duration: float | None
+    frames: int
+    message: str

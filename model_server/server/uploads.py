@@ -1,0 +1,121 @@
+"""Reading a job's multipart body: to temporary files, bounded in size, with nothing left behind."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from pathlib import Path, PureWindowsPath
+
+from fastapi import Request
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from model_server.errors import ConfigError, DreamTalkError
+
+_STYLE_BYTES = 64 * 2**20
+
+
+class UploadSizeError(DreamTalkError):
+    """A request body beyond the server's limit."""
+
+
+@dataclass(frozen=True)
+class JobForm:
+    """The parts of a job's body."""
+
+    audio: UploadFile
+    options: str
+    style: UploadFile | None
+
+
+async def read_form(request: Request, maximum_bytes: int) -> FormData:
+    """Return the parts of a multipart body; files go to anonymous temporary files. Close it after use.
+
+    Raises:
+        UploadSizeError: for a body of more than ``maximum_bytes``; it is read to its end and thrown away, so
+            that the client gets to see the answer.
+        ConfigError: for a body that is no multipart form.
+    """
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        raise ConfigError("send multipart/form-data with an 'audio' file and 'options'")
+    body = request.stream()
+    try:
+        stated = int(request.headers.get("content-length", "0"))
+        if stated > maximum_bytes:
+            raise UploadSizeError(_too_large(maximum_bytes))
+        return await MultiPartParser(
+            request.headers, _bounded(body, maximum_bytes), max_files=2, max_fields=1
+        ).parse()
+    except UploadSizeError:
+        async for _ in body:
+            pass
+        raise
+    except MultiPartException as error:
+        raise ConfigError(f"the upload is broken: {error.message}") from error
+
+
+def take_parts(form: FormData) -> JobForm:
+    """Return the named parts of a form.
+
+    Raises:
+        ConfigError: for a part that is missing, of the wrong kind, or unknown.
+    """
+    audio, options, style = form.get("audio"), form.get("options"), form.get("style")
+    unknown = set(form) - {"audio", "options", "style"}
+    if unknown:
+        raise ConfigError("the upload may hold 'audio', 'options' and 'style', and nothing else")
+    if not isinstance(audio, UploadFile):
+        raise ConfigError("the upload has no 'audio' file")
+    if not isinstance(options, str):
+        raise ConfigError("the upload has no 'options' text")
+    if style is not None and not isinstance(style, UploadFile):
+        raise ConfigError("'style' must be an NPZ file")
+    return JobForm(audio, options, style)
+
+
+def shown_name(upload: UploadFile) -> str:
+    """Return what messages call the uploaded file: its bare name, printable and short."""
+    name = PureWindowsPath(upload.filename or "").name
+    return "".join(character for character in name if character.isprintable())[:100] or "recording"
+
+
+def save(upload: UploadFile, folder: Path, stem: str) -> Path:
+    """Copy an upload to ``folder`` under a name of our own, keeping only a harmless suffix of its own."""
+    suffix = PureWindowsPath(upload.filename or "").suffix
+    path = folder / (stem + (suffix if re.fullmatch(r"\.[A-Za-z0-9]{1,5}", suffix) else ".audio"))
+    try:
+        with path.open("xb") as file:
+            shutil.copyfileobj(upload.file, file)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def style_bytes(upload: UploadFile) -> bytes:
+    """Return the bytes of an uploaded style clip.
+
+    Raises:
+        UploadSizeError: for more than 64 MiB.
+    """
+    data = upload.file.read(_STYLE_BYTES + 1)
+    if len(data) > _STYLE_BYTES:
+        raise UploadSizeError(
+            f"the style clip is larger than {_STYLE_BYTES // 2**20} MiB; give a shorter clip"
+        )
+    return data
+
+
+def _too_large(maximum_bytes: int) -> str:
+    return f"the upload is larger than this server's limit of {maximum_bytes / 2**20:g} MiB"
+
+
+async def _bounded(body: AsyncGenerator[bytes, None], maximum_bytes: int) -> AsyncGenerator[bytes, None]:
+    received = 0
+    async for chunk in body:
+        received += len(chunk)
+        if received > maximum_bytes:
+            raise UploadSizeError(_too_large(maximum_bytes))
+        yield chunk
