@@ -1,0 +1,248 @@
+"""EmoDiff: a transformer that denoises expression and head pose (DREAM-Talk, arXiv 2312.13578, first stage).
+
+The condition c of the paper is audio, initial state and emotion style. Here audio is a phone track aligned frame by
+frame; the initial state is any set of frames that are already known (usually the last of the previous window); the
+emotion style is emotion weights over time plus the embedding of an optional style clip.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from .noise import NoiseSchedule, Prediction
+from .style_encoder import StyleEncoder
+
+FACE_CHANNELS = 58
+"""52 ARKit weights, head rotation (3, radians), head translation (3, metres)."""
+
+
+@dataclass(frozen=True)
+class EmoDiffConfig:
+    """Sizes and choices of EmoDiff.
+
+    Attributes:
+        audio_features: width of the phone-track features.
+        emotions: number of emotion weights.
+        width, layers, heads: the transformer's size.
+        patch: frames in one token.
+        window: frames in one window; a multiple of ``patch``.
+        style_size: length of the style embedding.
+        diffusion_steps: training steps T.
+        prediction: what the network predicts.
+    """
+
+    audio_features: int = 45
+    emotions: int = 8
+    width: int = 160
+    layers: int = 5
+    heads: int = 5
+    patch: int = 2
+    window: int = 200
+    style_size: int = 64
+    diffusion_steps: int = 1000
+    prediction: Prediction = "v"
+
+
+@dataclass(frozen=True)
+class EmoDiffCondition:
+    """The condition of one batch of windows.
+
+    Attributes:
+        audio: (B, W, audio_features) float32 phone-track features.
+        emotion: (B, W, 8) float32 emotion weights.
+        style: (B, style_size) style embeddings, or None for no style clip.
+        known: (B, W, 58) float32 normalised channels, meaningful where ``known_mask`` is 1.
+        known_mask: (B, W, 58) float32 of zeros and ones.
+    """
+
+    audio: Tensor
+    emotion: Tensor
+    style: Tensor | None
+    known: Tensor
+    known_mask: Tensor
+
+
+class _Block(nn.Module):
+    """Transformer block modulated by diffusion time and style (adaptive layer norm, Peebles and Xie 2023)."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm_attention = nn.LayerNorm(width, elementwise_affine=False)
+        self.norm_feed = nn.LayerNorm(width, elementwise_affine=False)
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+        self.feed = nn.Sequential(nn.Linear(width, 3 * width), nn.GELU(approximate="tanh"), nn.Linear(3 * width, width))
+        self.modulate = nn.Linear(width, 6 * width)
+        nn.init.zeros_(self.modulate.weight)
+        nn.init.zeros_(self.modulate.bias)
+
+    def forward(self, tokens: Tensor, context: Tensor) -> Tensor:
+        batch, length, width = tokens.shape
+        shift_a, scale_a, gate_a, shift_f, scale_f, gate_f = self.modulate(context)[:, None].chunk(6, dim=-1)
+        hidden = self.norm_attention(tokens) * (1 + scale_a) + shift_a
+        q, k, v = self.qkv(hidden).view(batch, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        mixed = nn.functional.scaled_dot_product_attention(q, k, v)
+        tokens = tokens + gate_a * self.out(mixed.transpose(1, 2).reshape(batch, length, width))
+        hidden = self.norm_feed(tokens) * (1 + scale_f) + shift_f
+        result: Tensor = tokens + gate_f * self.feed(hidden)
+        return result
+
+
+def _sinusoids(positions: Tensor, size: int) -> Tensor:
+    """Return (N, size) sinusoidal embeddings of (N,) positions (Vaswani et al. 2017)."""
+    rates = torch.exp(-math.log(10000) * torch.arange(size // 2, device=positions.device) / (size // 2))
+    angles = positions.float()[:, None] * rates[None]
+    return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+
+class EmoDiff(nn.Module):
+    """The denoiser with its style encoder, schedule and channel statistics: everything sampling needs."""
+
+    channel_mean: Tensor
+    channel_scale: Tensor
+    positions: Tensor
+
+    def __init__(self, config: EmoDiffConfig) -> None:
+        super().__init__()
+        self.config = config
+        width, patch = config.width, config.patch
+        self.schedule = NoiseSchedule(config.diffusion_steps, config.prediction)
+        self.style_encoder = StyleEncoder(FACE_CHANNELS, 96, config.style_size)
+        self.embed_face = nn.Linear(3 * FACE_CHANNELS * patch, width)
+        self.embed_audio = nn.Conv1d(config.audio_features, width, 2 * patch + 1, stride=patch, padding=patch)
+        self.embed_emotion = nn.Linear(config.emotions * patch, width)
+        self.embed_style = nn.Linear(config.style_size, width)
+        self.no_audio = nn.Parameter(torch.zeros(width))
+        self.no_emotion = nn.Parameter(torch.zeros(width))
+        self.no_style = nn.Parameter(torch.zeros(width))
+        self.embed_time = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+        self.blocks = nn.ModuleList(_Block(width, config.heads) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, FACE_CHANNELS * patch)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+        tokens = config.window // patch
+        self.register_buffer("positions", _sinusoids(torch.arange(tokens), width), persistent=False)
+        self.register_buffer("channel_mean", torch.zeros(FACE_CHANNELS))
+        self.register_buffer("channel_scale", torch.ones(FACE_CHANNELS))
+
+    def normalise(self, face: Tensor) -> Tensor:
+        """Return (..., 58) channels in training units."""
+        return (face - self.channel_mean) / self.channel_scale
+
+    def denormalise(self, face: Tensor) -> Tensor:
+        """Return (..., 58) channels in ARKit weights, radians and metres."""
+        return face * self.channel_scale + self.channel_mean
+
+    def embed_clip(self, clip: Tensor) -> Tensor:
+        """Return (B, style_size) style embeddings of (B, T, 58) clips in ARKit weights, radians and metres."""
+        embedding: Tensor = self.style_encoder(self.normalise(clip))
+        return embedding
+
+    def forward(
+        self,
+        x_t: Tensor,
+        t: Tensor,
+        condition: EmoDiffCondition,
+        drop_audio: Tensor | None = None,
+        drop_emotion: Tensor | None = None,
+        drop_style: Tensor | None = None,
+    ) -> Tensor:
+        """Predict the schedule's target.
+
+        Args:
+            x_t: (B, W, 58) noisy normalised channels.
+            t: (B,) int64 diffusion steps.
+            condition: what is known.
+            drop_audio, drop_emotion, drop_style: (B,) bool; True replaces that condition by its learned absence
+                (for classifier-free guidance). The emotion weights and the style clip drop apart.
+
+        Returns:
+            (B, W, 58) prediction.
+        """
+        batch, window, _ = x_t.shape
+        patch = self.config.patch
+        tokens_count = window // patch
+        face = torch.cat([x_t, condition.known * condition.known_mask, condition.known_mask], dim=2)
+        audio = self.embed_audio(condition.audio.transpose(1, 2)).transpose(1, 2)
+        emotion = self.embed_emotion(condition.emotion.reshape(batch, tokens_count, -1))
+        audio = _replace(audio, self.no_audio, drop_audio)
+        emotion = _replace(emotion, self.no_emotion, drop_emotion)
+        tokens = self.embed_face(face.reshape(batch, tokens_count, -1)) + audio + emotion
+        tokens = tokens + self.positions[:tokens_count]
+        if condition.style is None:
+            style = self.no_style.expand(batch, -1)
+        else:
+            style = _replace(self.embed_style(condition.style), self.no_style, drop_style)
+        context = nn.functional.silu(self.embed_time(_sinusoids(t, self.config.width)) + style)
+        for block in self.blocks:
+            tokens = block(tokens, context)
+        return torch.as_tensor(self.head(self.norm(tokens))).view(batch, window, FACE_CHANNELS)
+
+    @torch.no_grad()
+    def sample(
+        self,
+        condition: EmoDiffCondition,
+        noise: Tensor,
+        steps: int,
+        guidance: float,
+        before_step: Callable[[], None] | None = None,
+    ) -> Tensor:
+        """Draw performances by deterministic DDIM (Song et al. 2021) with classifier-free guidance.
+
+        Args:
+            condition: the condition; known frames and channels come back exactly as given.
+            noise: (B, W, 58) standard normal starting noise; all the chance there is.
+            steps: sampling steps.
+            guidance: 1 follows the condition as learned; above 1 exaggerates emotion and style.
+            before_step: called before each step; may raise to stop.
+
+        Returns:
+            (B, W, 58) normalised channels.
+        """
+        x_t = noise
+        sequence = self.schedule.sampling_steps(steps)
+        for index, step in enumerate(sequence):
+            if before_step is not None:
+                before_step()
+            x0 = self._guided_x0(x_t, step, condition, guidance)
+            x0 = torch.where(condition.known_mask > 0, condition.known, x0)
+            if index + 1 == len(sequence):
+                return x0
+            t = torch.full((len(x_t),), step, device=x_t.device)
+            epsilon = self.schedule.to_epsilon(x0, x_t, t)
+            following = torch.full((len(x_t),), sequence[index + 1], device=x_t.device)
+            x_t = self.schedule.add_noise(x0, epsilon, following)
+        raise AssertionError("unreachable: sampling_steps is never empty")
+
+    def _guided_x0(self, x_t: Tensor, step: int, condition: EmoDiffCondition, guidance: float) -> Tensor:
+        batch = len(x_t)
+        t = torch.full((batch,), step, device=x_t.device)
+        if guidance == 1.0:
+            return self.schedule.to_x0(self(x_t, t, condition), x_t, t)
+        # One doubled batch: the second half is the same without emotion and style.
+        twice = EmoDiffCondition(
+            condition.audio.repeat(2, 1, 1),
+            condition.emotion.repeat(2, 1, 1),
+            None if condition.style is None else condition.style.repeat(2, 1),
+            condition.known.repeat(2, 1, 1),
+            condition.known_mask.repeat(2, 1, 1),
+        )
+        drop = torch.arange(2 * batch, device=x_t.device) >= batch
+        prediction = self(x_t.repeat(2, 1, 1), t.repeat(2), twice, None, drop, drop)
+        x0 = self.schedule.to_x0(prediction, x_t.repeat(2, 1, 1), t.repeat(2))
+        given, free = x0[:batch], x0[batch:]
+        return free + guidance * (given - free)
+
+
+def _replace(embedding: Tensor, absence: Tensor, drop: Tensor | None) -> Tensor:
+    """Replace the rows of ``embedding`` that ``drop`` (B,) marks by the learned ``absence``."""
+    if drop is None:
+        return embedding
+    return torch.where(drop.view(-1, *([1] * (embedding.dim() - 1))), absence, embedding)
