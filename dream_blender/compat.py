@@ -1,0 +1,125 @@
+"""Every difference between the Blender versions we support (4.2 to 5.2) lives here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+HAS_SLOTS = bpy.app.version >= (4, 4, 0)
+"""From 4.4 an Action holds slots, one an animated kind of data; before, one Action animates one kind."""
+
+
+def _slot_of_type(action: Any, id_type: str) -> Any | None:
+    return next((slot for slot in action.slots if slot.target_id_type == id_type), None)
+
+
+def _channelbag(action: Any, slot: Any, ensure: bool) -> Any | None:
+    if not action.layers:
+        if not ensure:
+            return None
+        action.layers.new("Layer").strips.new(type="KEYFRAME")
+    return action.layers[0].strips[0].channelbag(slot, ensure=ensure)
+
+
+def new_curves(action: Any, id_type: str, name: str) -> Any:
+    """Return the F-curve collection of ``action`` for ``id_type`` (``"KEY"`` or ``"OBJECT"``), made when missing.
+
+    Args:
+        action: the Action; before 4.4 it must serve no other kind of data.
+        id_type: what the curves animate.
+        name: name of a new slot, by custom the animated data's own name.
+    """
+    if not HAS_SLOTS:
+        action.id_root = id_type
+        return action.fcurves
+    slot = _slot_of_type(action, id_type) or action.slots.new(id_type=id_type, name=name)
+    bag = _channelbag(action, slot, ensure=True)
+    assert bag is not None
+    return bag.fcurves
+
+
+def assign(data: Any, action: Any) -> None:
+    """Make ``action`` the active Action of ``data`` (a Key or an Object), in the slot of its type."""
+    animation = data.animation_data or data.animation_data_create()
+    if animation.use_tweak_mode:
+        animation.use_tweak_mode = False
+    animation.action = action
+    if HAS_SLOTS:
+        # Assigning an Action may leave the slot empty: then nothing moves and nothing is said.
+        animation.action_slot = _slot_of_type(action, data.id_type)
+
+
+def assigned_curves(data: Any) -> list[Any]:
+    """Return the F-curves of the active Action that animate ``data``; empty when there are none."""
+    animation = data.animation_data
+    if animation is None or animation.action is None:
+        return []
+    if not HAS_SLOTS:
+        return list(animation.action.fcurves)
+    if animation.action_slot is None:
+        return []
+    bag = _channelbag(animation.action, animation.action_slot, ensure=False)
+    return list(bag.fcurves) if bag is not None else []
+
+
+def needs_own_head_action() -> bool:
+    """Tell whether head pose needs an Action of its own beside the one of the shape keys (before 4.4)."""
+    return not HAS_SLOTS
+
+
+def strips(scene: Any) -> list[Any]:
+    """Return the strips of the sequencer of ``scene``, nested ones left out."""
+    editor = scene.sequence_editor
+    if editor is None:
+        return []
+    return list(editor.strips if hasattr(editor, "strips") else editor.sequences)
+
+
+def strip_collection(scene: Any) -> Any:
+    """Return the sequencer's strip collection of ``scene``, with the sequencer made when missing."""
+    editor = scene.sequence_editor or scene.sequence_editor_create()
+    return editor.strips if hasattr(editor, "strips") else editor.sequences
+
+
+def sequencer_scene(context: Any) -> Any:
+    """Return the scene that the sequencer shows: from 5.0 the workspace may show another one than the 3D view."""
+    workspace = context.workspace
+    return (getattr(workspace, "sequencer_scene", None) if workspace else None) or context.scene
+
+
+def has_audio() -> bool:
+    """Tell whether this build can load sounds; the 4.2 wheel of bpy has no audio system."""
+    try:
+        import aud  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def eevee_engine() -> str:
+    """Return EEVEE's engine name: ``BLENDER_EEVEE_NEXT`` in 4.2 to 4.5."""
+    return "BLENDER_EEVEE" if bpy.app.version >= (5, 0, 0) else "BLENDER_EEVEE_NEXT"
+
+
+def usd_library() -> Any | None:
+    """Return Blender's bundled ``pxr`` package, or None in builds without it (the 4.2 wheel, Debian's builds)."""
+    if hasattr(bpy.utils, "expose_bundled_modules"):
+        bpy.utils.expose_bundled_modules()
+    try:
+        import pxr
+    except ImportError:
+        return None
+    return pxr
+
+
+def has_operator(path: str) -> bool:
+    """Tell whether this build has the operator ``path``, such as ``"wm.usd_export"``."""
+    module, name = path.split(".")
+    return name in dir(getattr(bpy.ops, module))
+
+
+def set_supported(operator: Any, **settings: Any) -> dict[str, Any]:
+    """Return those of ``settings`` that ``operator`` has in this version of Blender."""
+    known = operator.get_rna_type().properties.keys()
+    return {name: value for name, value in settings.items() if name in known}
