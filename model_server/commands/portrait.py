@@ -49,9 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     out: Path = arguments.output
     audio, image, take = arguments.audio, arguments.image, arguments.curves
     if take and (arguments.emotion or arguments.style or arguments.seed is not None):
-        arguments.parser.error(
-            "--curves already holds the performance; leave out --emotion, --style and --seed"
-        )
+        arguments.parser.error("--curves holds the performance already; leave out --emotion, --style, --seed")
     if not image.is_file():
         raise PortraitError(f"'{image}' does not exist or is no file; check its path")
     with finished_output(out, audio, image, take, arguments.style) as scratch:

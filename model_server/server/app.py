@@ -109,8 +109,15 @@ async def health(request: Request) -> dict[str, Any]:
 async def submit(request: Request) -> JobView:
     """Accept a recording and put its job in the queue."""
     state = request.app.state
-    state.jobs.require_room()
-    form = await read_form(request, state.settings.upload_bytes)
+    body = request.stream()
+    try:
+        state.jobs.require_room()
+        form = await read_form(request.headers, body, state.settings.upload_bytes)
+    except DreamTalkError:
+        # A client that is still sending would take a closed connection for the answer.
+        async for _ in body:
+            pass
+        raise
     try:
         return await run_in_threadpool(_accept, take_parts(form), state.folder, state.settings, state.jobs)
     finally:

@@ -159,9 +159,7 @@ class JobQueue:
             QueueFullError: when it may not.
         """
         with self._lock:
-            waiting = sum(not job.ended for job in self._jobs.values())
-        if waiting > self._settings.waiting_jobs:
-            raise QueueFullError(f"{waiting} jobs are waiting already; try again when some have ended")
+            self._require_room()
 
     def submit(self, job: Job) -> None:
         """Put ``job`` at the end of the queue.
@@ -169,8 +167,8 @@ class JobQueue:
         Raises:
             QueueFullError: when too many jobs wait.
         """
-        self.require_room()
         with self._lock:
+            self._require_room()
             self._jobs[job.id] = job
         self._waiting.put(job)
 
@@ -186,6 +184,11 @@ class JobQueue:
             return
         with self._lock:
             self._jobs.pop(job.id, None)
+
+    def _require_room(self) -> None:
+        unfinished = sum(not job.ended for job in self._jobs.values())
+        if unfinished > self._settings.waiting_jobs:
+            raise QueueFullError(f"{unfinished} jobs are waiting already; try again when some have ended")
 
     def _work(self) -> None:
         self._load()

@@ -36,5 +36,5 @@ class ServerSettings:
     upload_bytes: int = 2**30
     audio_seconds: float = MAXIMUM_SECONDS
     waiting_jobs: int = 8
-    kept_jobs: int = 8
+    kept_jobs: int = 16
     keep_seconds: float = 1800.0

@@ -8,8 +8,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
-from fastapi import Request
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from model_server.errors import ConfigError, DreamTalkError
@@ -30,28 +29,20 @@ class JobForm:
     style: UploadFile | None
 
 
-async def read_form(request: Request, maximum_bytes: int) -> FormData:
+async def read_form(headers: Headers, body: AsyncGenerator[bytes, None], maximum_bytes: int) -> FormData:
     """Return the parts of a multipart body; files go to anonymous temporary files. Close it after use.
 
     Raises:
-        UploadSizeError: for a body of more than ``maximum_bytes``; it is read to its end and thrown away, so
-            that the client gets to see the answer.
+        UploadSizeError: for a body of more than ``maximum_bytes``.
         ConfigError: for a body that is no multipart form.
     """
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+    if not headers.get("content-type", "").startswith("multipart/form-data"):
         raise ConfigError("send multipart/form-data with an 'audio' file and 'options'")
-    body = request.stream()
+    if int(headers.get("content-length", "0")) > maximum_bytes:
+        raise UploadSizeError(_too_large(maximum_bytes))
     try:
-        stated = int(request.headers.get("content-length", "0"))
-        if stated > maximum_bytes:
-            raise UploadSizeError(_too_large(maximum_bytes))
-        return await MultiPartParser(
-            request.headers, _bounded(body, maximum_bytes), max_files=2, max_fields=1
-        ).parse()
-    except UploadSizeError:
-        async for _ in body:
-            pass
-        raise
+        bounded = _bounded(body, maximum_bytes)
+        return await MultiPartParser(headers, bounded, max_files=2, max_fields=1).parse()
     except MultiPartException as error:
         raise ConfigError(f"the upload is broken: {error.message}") from error
 
