@@ -21,6 +21,7 @@ from model_server.errors import DreamTalkError
 COMMANDS = {
     "animate": "model_server.commands.animate",
     "portrait": "model_server.commands.portrait",
+    "demo": "model_server.commands.demo",
     "convert": "model_server.commands.convert",
     "serve": "model_server.commands.serve",
     "info": "model_server.commands.info",

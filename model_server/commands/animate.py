@@ -7,6 +7,8 @@ import json
 import time
 from pathlib import Path
 
+from model_server.errors import ExportError
+
 from . import options
 from .files import CURVE_SUFFIXES, SCENE_SUFFIXES, finished_output, write_take
 from .performance import perform
@@ -23,6 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_performance_options(parser)
     parser.add_argument("--fps", type=options.fps, default=30.0, help="frames per second (default: 30)")
     parser.add_argument(
+        "--character",
+        type=Path,
+        metavar="FILE",
+        help="character with ARKit-named shape keys (.blend .fbx .glb .usd); default: the bundled one",
+    )
+    parser.add_argument(
         "-o",
         "--output",
         type=options.output(CURVE_SUFFIXES + SCENE_SUFFIXES, _HINTS),
@@ -37,10 +45,16 @@ def run(arguments: argparse.Namespace) -> int:
     """Make the performance and write it."""
     began = time.monotonic()
     out: Path = arguments.output
-    with finished_output(out, arguments.audio, arguments.style) as scratch:
+    character: Path | None = arguments.character
+    if character is not None:
+        if out.suffix.lower() in CURVE_SUFFIXES:
+            arguments.parser.error(f"--character is of no use to {out.suffix}, which holds curves alone")
+        if not character.is_file():
+            raise ExportError(f"'{character}' does not exist or is no file; check its path")
+    with finished_output(out, arguments.audio, arguments.style, character) as scratch:
         curves = perform(arguments, arguments.audio, arguments.fps)
         with spinner(f"Writing {out.name}"):
-            write_take(curves, scratch, arguments.audio)
+            write_take(curves, scratch, arguments.audio, character)
     if arguments.json:
         print(
             json.dumps(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -40,8 +42,13 @@ def finished_output(path: Path, *inputs: Path | None) -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def write_take(curves: FaceCurves, path: Path, audio: Path | None = None) -> None:
-    """Write ``curves`` to ``path`` in the format of its suffix; scene formats also get the ``audio``.
+def write_take(
+    curves: FaceCurves, path: Path, audio: Path | None = None, character: Path | None = None
+) -> None:
+    """Write ``curves`` to ``path`` in the format of its suffix.
+
+    Scene formats get the ``character`` that moves (the proxy avatar where none is given) and, where they hold
+    sound, the ``audio``.
 
     Raises:
         ExportError: when the file could not be written.
@@ -57,6 +64,8 @@ def write_take(curves: FaceCurves, path: Path, audio: Path | None = None) -> Non
         arguments = ["export", "--curves", str(take)]
         if audio is not None:
             arguments += ["--audio", str(audio.resolve())]
+        if character is not None:
+            arguments += ["--character", str(character.resolve())]
         run_blender(*arguments, "-o", str(path.resolve()))
 
 
@@ -66,8 +75,21 @@ def run_blender(*arguments: str) -> None:
     Raises:
         ExportError: with the last line that the process wrote about its failure.
     """
+    if importlib.util.find_spec("bpy") is None:
+        raise ExportError(
+            "this needs Blender's Python module beside dreamtalk: pip install 'dreamtalk[blender]'"
+        )
     command = [sys.executable, "-m", "model_server.blender_child", *arguments]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+    # The child must find this very package, installed or not.
+    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        command,
+        env=os.environ | {"PYTHONPATH": path},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+    )
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         raise ExportError(lines[-1].strip() if lines else f"Blender ended with status {done.returncode}")

@@ -43,7 +43,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Make the performance, render it and write the video."""
     from blendshape_rigs.formats import read_curves
-
     from model_server.audio.decode import open_audio
 
     out: Path = arguments.output

@@ -165,13 +165,12 @@ async def _lines(request: Request, job: Job) -> AsyncIterator[str]:
         silent += _POLL_SECONDS
 
 
-async def curves(job: KnownJob, first_frame: Annotated[int, Query(ge=0)] = 0) -> Response:
+def curves(job: KnownJob, first_frame: Annotated[int, Query(ge=0)] = 0) -> Response:
     """Return the frames made so far, from ``first_frame`` on, as an NPZ file."""
     made = job.curves_from(first_frame)
     if made is None:
         made = FaceCurves.zeros(0, job.request.fps, first_frame / job.request.fps)
-    data = await run_in_threadpool(npz_bytes, made)
-    return Response(data, media_type="application/octet-stream")
+    return Response(npz_bytes(made), media_type="application/octet-stream")
 
 
 async def delete(request: Request, job: KnownJob) -> JobView:
