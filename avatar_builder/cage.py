@@ -1,0 +1,230 @@
+"""The control cage: face, lid margins, mouth lining, skull and neck in one closed surface before subdivision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .base_face import EYE_CENTRE_X, EYE_RADIUS, LID_THICKNESS, MIRROR, MOUTH_Y, MOUTH_Z, BaseFace
+from .surface import graph_laplacian
+from .topology import FACE_OVAL, LANDMARKS, LIP_LOOP, RIGHT_LID_LOOP, Floats, Ints, facing_front
+
+HEAD_RINGS = 13
+EYE_CENTRE_RIGHT = np.array([-EYE_CENTRE_X, 0.0, 0.0])
+EYE_CENTRE_LEFT = np.array([EYE_CENTRE_X, 0.0, 0.0])
+
+SKULL_CENTRE = np.array([0.0, 0.018, -0.072])
+SKULL_RADII = np.array([0.0735, 0.096, 0.094])
+JAW_CENTRE = np.array([0.0, -0.052, -0.030])
+JAW_RADII = np.array([0.064, 0.054, 0.058])
+NECK_TOP = np.array([0.0, -0.030, -0.078])
+NECK_BASE = np.array([0.0, -0.185, -0.098])
+NECK_RADIUS_TOP = 0.052
+NECK_RADIUS_BASE = 0.060
+
+
+@dataclass(frozen=True)
+class Cage:
+    """Points (V, 3), triangles (F, 3), mirror permutation (V,), creases (C, 2) and named point groups.
+
+    ``lid_inner`` (2, 16) and ``lid_hidden`` (2, 16) continue the right and left lid loops towards and into the eye;
+    ``mouth_rings`` (4, 20) continue the lip loop backwards; ``throat`` closes the mouth; ``head_rings`` (R, 36) continue the
+    face oval, the last one being the rim of the neck; ``neck_floor`` closes the neck.
+    """
+
+    points: Floats
+    triangles: Ints
+    mirror: Ints
+    creases: Ints
+    lid_loops: Ints
+    lid_inner: Ints
+    lid_hidden: Ints
+    lip_loop: Ints
+    mouth_rings: Ints
+    throat: int
+    head_rings: Ints
+    neck_floor: int
+
+
+def _ribbon(first: Ints, second: Ints, flipped: NDArray[np.bool_]) -> Ints:
+    """Return the triangles (2 N, 3) of the closed band between two loops; ``flipped`` (N,) picks the other diagonal."""
+    a, b = first, np.roll(first, -1)
+    c, d = second, np.roll(second, -1)
+    one = np.where(flipped[:, None], np.stack([a, b, d], axis=1), np.stack([a, b, c], axis=1))
+    two = np.where(flipped[:, None], np.stack([a, d, c], axis=1), np.stack([b, d, c], axis=1))
+    return np.concatenate([one, two])
+
+
+def _fan(loop: Ints, centre: int) -> Ints:
+    return np.stack([loop, np.roll(loop, -1), np.full(len(loop), centre)], axis=1)
+
+
+def head_distance(points: Floats) -> Floats:
+    """Return the signed distance-like value (N,) of skull, jaw and neck, smoothly joined; zero on the surface."""
+    skull = _ellipsoid(points, SKULL_CENTRE, SKULL_RADII)
+    jaw = _ellipsoid(points, JAW_CENTRE, JAW_RADII)
+    axis = NECK_BASE - NECK_TOP
+    along = np.clip((points - NECK_TOP) @ axis / (axis @ axis), 0.0, 1.2)
+    radius = NECK_RADIUS_TOP + (NECK_RADIUS_BASE - NECK_RADIUS_TOP) * along**3
+    neck = np.linalg.norm(points - NECK_TOP - along[:, None] * axis, axis=1) - radius
+    return _smooth_min(_smooth_min(skull, jaw, 0.020), neck, 0.022)
+
+
+def _ellipsoid(points: Floats, centre: Floats, radii: Floats) -> Floats:
+    scaled = (points - centre) / radii
+    length = np.linalg.norm(scaled, axis=1)
+    gradient = np.linalg.norm(scaled / radii, axis=1)
+    return length * (length - 1) / np.maximum(gradient, 1e-9)
+
+
+def _smooth_min(first: Floats, second: Floats, width: float) -> Floats:
+    mix = np.clip(0.5 + 0.5 * (second - first) / width, 0.0, 1.0)
+    return second * (1 - mix) + first * mix - width * mix * (1 - mix)
+
+
+def onto_head(points: Floats) -> Floats:
+    """Return the points moved along the gradient onto the head's surface."""
+    result = points.copy()
+    step = 1e-5
+    for _ in range(12):
+        value = head_distance(result)
+        gradient = np.stack(
+            [(head_distance(result + step * unit) - head_distance(result - step * unit)) / (2 * step) for unit in np.eye(3)],
+            axis=1,
+        )
+        gradient /= np.maximum(np.linalg.norm(gradient, axis=1, keepdims=True), 1e-9)
+        result -= value[:, None] * gradient
+    return result
+
+
+def _leave_head(directions: Floats) -> Floats:
+    """Return where rays (N, 3) from the skull's centre first leave the head (N, 3)."""
+    reach = np.linspace(0.02, 0.25, 231)
+    samples = SKULL_CENTRE + directions[:, None, :] * reach[:, None]
+    outside = head_distance(samples.reshape(-1, 3)).reshape(len(directions), -1) > 0
+    first = np.argmax(outside, axis=1)
+    return onto_head(samples[np.arange(len(directions)), first])
+
+
+def _slerp(first: Floats, second: Floats, mix: Floats) -> Floats:
+    """Return unit vectors (M, N, 3) between rows of two arrays of unit vectors (N, 3) for each mix in (M,)."""
+    angle = np.arccos(np.clip((first * second).sum(axis=1), -1, 1))[None, :, None]
+    at = mix[:, None, None]
+    return (np.sin((1 - at) * angle) * first + np.sin(at * angle) * second) / np.sin(angle)
+
+
+def _unit(vectors: Floats) -> Floats:
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+
+
+def _head_rings(oval: Floats) -> Floats:
+    """Return rings (HEAD_RINGS, 36, 3) from the face oval over skull and jaw to the rim of the neck."""
+    turn = np.arange(36) / 36 * 2 * np.pi  # 0 at the forehead, pi at the chin
+    azimuth = np.pi - np.interp(turn, [0, 16 * np.pi / 36, np.pi, 2 * np.pi - 16 * np.pi / 36, 2 * np.pi],
+                                [0, 1.40, np.pi, 2 * np.pi - 1.40, 2 * np.pi])  # fmt: skip
+    # 0 is the front of the neck; the subject's right is negative x.
+    outward = np.stack([-np.sin(azimuth), np.zeros(36), np.cos(azimuth)], axis=1)
+    throat_height = np.interp(np.cos(azimuth), [-1, 0, 1], [-0.085, -0.098, -0.118])
+    junction = NECK_TOP + outward * NECK_RADIUS_TOP
+    junction[:, 1] = throat_height
+    rim = NECK_BASE + outward * (NECK_RADIUS_BASE + 0.006)
+    start, end = _unit(oval - SKULL_CENTRE), _unit(junction - SKULL_CENTRE)
+    upper = np.maximum(np.cos(turn), 0.0)[:, None]
+    middle = _unit(_unit(start + end) + upper * 2.0 * np.array([0.0, 0.70, -0.72]))
+    count = HEAD_RINGS - 3
+    at = np.arange(1, count + 1) / count
+    direction = np.concatenate([_slerp(start, middle, at[at <= 0.5] * 2), _slerp(middle, end, at[at > 0.5] * 2 - 1)])
+    surface = _leave_head(direction.reshape(-1, 3)).reshape(count, 36, 3)
+    residual = oval - onto_head(oval)
+    fade = np.clip(1 - np.arange(1, count + 1) / 4.5, 0, 1)[:, None, None] ** 2
+    neck = [onto_head(surface[-1] * (1 - mix) + rim * mix) for mix in (0.34, 0.68)]
+    return np.concatenate([surface + residual * fade, np.stack([*neck, rim])])
+
+
+def _relaxed(points: Floats, triangles: Ints, movable: Ints) -> Floats:
+    """Even out the head's rings along the surface."""
+    result = points.copy()
+    laplacian = graph_laplacian(triangles, len(points))[movable]
+    for _ in range(12):
+        moved = result[movable] - 0.5 * (laplacian @ result)
+        result[movable] = onto_head(moved)
+    return result
+
+
+def _mouth_rings() -> Floats:
+    """Return rings (4, 20, 3) of the mouth's lining from behind the lips to the throat."""
+    across = np.cos(np.linspace(np.pi, 0, 11))
+    across = np.concatenate([across, across[-2:0:-1]])
+    side = np.concatenate([np.sin(np.linspace(0, np.pi, 11)), -np.sin(np.linspace(0, np.pi, 11))[-2:0:-1]])
+    width = np.array([0.0236, 0.0270, 0.0300, 0.0200])
+    height = np.array([0.0012, 0.0135, 0.0200, 0.0150])
+    depth = np.array([0.0035, 0.0060, 0.0300, 0.0600])
+    curve = np.array([0.0120, 0.0115, 0.0080, 0.0020])
+    rings = []
+    for k in range(4):
+        y = MOUTH_Y + height[k] * np.sign(side) * np.abs(side) ** 0.7
+        z = MOUTH_Z - depth[k] - curve[k] * np.abs(across) ** 2
+        rings.append(np.stack([across * width[k], y, z], axis=1))
+    return np.stack(rings)
+
+
+def lid_rings(margin: Floats) -> tuple[Floats, Floats]:
+    """Return the inner edge and the hidden ring of the right lids (16, 3) each, from the margin (16, 3)."""
+    outward = margin - EYE_CENTRE_RIGHT
+    distance = np.linalg.norm(outward, axis=1, keepdims=True)
+    inner = EYE_CENTRE_RIGHT + outward / distance * np.maximum(EYE_RADIUS + 0.0001, distance - 1.3 * LID_THICKNESS)
+    hidden_direction = _unit(outward * np.array([1.06, 1.25, 0.94]))
+    return inner, EYE_CENTRE_RIGHT + hidden_direction * (EYE_RADIUS - 0.0012)
+
+
+def build_cage(face: BaseFace) -> Cage:
+    """Return the cage around the resting face."""
+    lip_loop, right_lids, oval = np.array(LIP_LOOP), np.array(RIGHT_LID_LOOP), np.array(FACE_OVAL)
+    left_lids = face.mirror[right_lids]
+    number = LANDMARKS
+
+    def take(count: int) -> Ints:
+        nonlocal number
+        number += count
+        return np.arange(number - count, number)
+
+    inner, hidden = np.stack([take(16), take(16)]), np.stack([take(16), take(16)])
+    mouth = np.stack([take(20) for _ in range(4)])
+    throat = int(take(1)[0])
+    rings = np.stack([take(36) for _ in range(HEAD_RINGS)])
+    floor = int(take(1)[0])
+
+    inner_points, hidden_points = lid_rings(face.points[right_lids])
+    mouth_points, ring_points = _mouth_rings(), _head_rings(face.points[oval])
+    points = np.concatenate([
+        face.points, inner_points, inner_points * MIRROR, hidden_points, hidden_points * MIRROR,
+        mouth_points.reshape(-1, 3), [[0.0, MOUTH_Y - 0.004, MOUTH_Z - 0.072]],
+        ring_points.reshape(-1, 3), [[0.0, NECK_BASE[1], NECK_BASE[2]]],
+    ])  # fmt: skip
+
+    same = np.zeros(16, dtype=bool)
+    lids = np.concatenate([_ribbon(right_lids, inner[0], same), _ribbon(inner[0], hidden[0], same)])
+    triangles = [face.triangles, lids, _fan(mouth[-1], throat), _fan(rings[-1], floor)]
+    quarter = np.arange(20) // 5
+    for first, second in zip([lip_loop, *mouth[:-1]], mouth, strict=True):
+        triangles.append(_ribbon(first, second, (quarter == 0) | (quarter == 3)))
+    for first, second in zip([oval, *rings[:-1]], rings, strict=True):
+        triangles.append(_ribbon(first, second, np.arange(36) < 18))
+
+    mirror = np.arange(number)
+    mirror[:LANDMARKS] = face.mirror
+    mirror[inner] = inner[::-1]
+    mirror[hidden] = hidden[::-1]
+    swap_mouth = np.concatenate([np.arange(10, -1, -1), np.arange(19, 10, -1)])
+    mirror[mouth] = mouth[:, swap_mouth]
+    mirror[rings] = rings[:, (36 - np.arange(36)) % 36]
+    creases = np.concatenate(
+        [np.stack([loop, np.roll(loop, -1)], axis=1) for loop in (lip_loop, right_lids, left_lids, *inner, rings[-1])]
+    )
+    all_triangles = facing_front(points, np.concatenate([*triangles, mirror[lids]]))
+    points = _relaxed(points, all_triangles, rings[2:-3].ravel())
+    points = (points + points[mirror] * MIRROR) / 2
+    return Cage(points, all_triangles, mirror, creases, np.stack([right_lids, left_lids]), inner, hidden,
+                lip_loop, mouth, throat, rings, floor)  # fmt: skip

@@ -1,0 +1,119 @@
+"""The skin: the cage subdivided twice, with its shapes, materials and colours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from .base_face import EYE_RADIUS
+from .cage import EYE_CENTRE_LEFT, EYE_CENTRE_RIGHT, Cage
+from .parts import COLOURS, MATERIAL_NUMBER, Part
+from .surface import loop_subdivide
+from .topology import LANDMARKS, LOWER_LIP_RINGS, UPPER_LIP_RINGS, Floats, Ints
+
+LEVELS = 2
+LID_CLEARANCE = 0.0007
+
+
+@dataclass(frozen=True)
+class Skin:
+    """The subdivided skin as a part, the matrix (V, cage) that makes its points, and the contact lines of the lips (2, L)."""
+
+    part: Part
+    matrix: sparse.csr_matrix
+    lip_lines: Ints
+
+
+def _keep_off_eyes(points: Floats, outside: Floats) -> Floats:
+    """Return the points with those in ``outside`` (V,) bool pushed out of both eyeballs."""
+    result = points.copy()
+    for centre in (EYE_CENTRE_LEFT, EYE_CENTRE_RIGHT):
+        offset = result - centre
+        distance = np.linalg.norm(offset, axis=1)
+        low = outside & (distance < EYE_RADIUS + LID_CLEARANCE)
+        result[low] = centre + offset[low] / distance[low, None] * (EYE_RADIUS + LID_CLEARANCE)
+    return result
+
+
+def _follow_edges(line: Ints, creases: Ints, matrix: sparse.csr_matrix) -> Ints:
+    """Return the fine points of a coarse polyline, in order, given the fine creases."""
+    coarse = set(line.tolist())
+    neighbours: dict[int, list[int]] = {}
+    for first, second in creases.tolist():
+        neighbours.setdefault(first, []).append(second)
+        neighbours.setdefault(second, []).append(first)
+    result = [int(line[0])]
+    for target in line[1:].tolist():
+        for first in neighbours[result[-1]]:
+            path, previous = [first], result[-1]
+            while path[-1] not in coarse and len(path) < 2**LEVELS:
+                onward = [n for n in neighbours[path[-1]] if n != previous]
+                previous = path[-1]
+                path.append(onward[0])
+            if path[-1] == target:
+                result += path
+                break
+        else:
+            raise RuntimeError("the contact line of the lips is broken")
+    return np.array(result)
+
+
+def build_skin(cage: Cage, fields: dict[str, Floats]) -> Skin:
+    """Return the skin with the cage's fields carried over."""
+    matrix: sparse.csr_matrix = sparse.identity(len(cage.points), format="csr")
+    triangles, creases, count = cage.triangles, cage.creases, len(cage.points)
+    face_of = np.arange(len(triangles))
+    for _ in range(LEVELS):
+        step, triangles, creases = loop_subdivide(triangles, count, creases)
+        matrix, count = (step @ matrix).tocsr(), step.shape[0]
+        face_of = np.repeat(face_of, 4)
+    hidden = np.zeros(len(cage.points))
+    hidden[np.concatenate([cage.lid_inner, cage.lid_hidden]).ravel()] = 1.0
+    outside = (matrix @ hidden) < 1e-9
+    rest = _keep_off_eyes(matrix @ cage.points, outside)
+    moved = {}
+    for name, field in fields.items():
+        target = rest + matrix @ field
+        moved[name] = (_keep_off_eyes(target, outside) if name.startswith(("eye", "cheek")) else target) - rest
+    materials, colours = _paint(cage, matrix, face_of)
+    lines = [_follow_edges(np.array(rings[3]), creases, matrix) for rings in (UPPER_LIP_RINGS, LOWER_LIP_RINGS)]
+    return Skin(Part(rest, triangles, materials, colours, moved), matrix, np.stack(lines))
+
+
+def _paint(cage: Cage, matrix: sparse.csr_matrix, face_of: Ints) -> tuple[Ints, Floats]:
+    """Return material numbers per fine triangle and colours per fine point."""
+    lips = np.zeros(len(cage.points))
+    for rings in (UPPER_LIP_RINGS, LOWER_LIP_RINGS):
+        for ring, amount in zip(rings, (0.45, 1.0, 1.0, 1.0), strict=True):
+            lips[list(ring)] = amount
+    lips[cage.mouth_rings[0]] = 1.0
+    cavity = np.zeros(len(cage.points))
+    cavity[cage.mouth_rings[1:]] = 1.0
+    cavity[cage.throat] = 1.0
+    lip_points = np.isin(np.arange(len(cage.points)), np.unique([*UPPER_LIP_RINGS, *LOWER_LIP_RINGS])) | (lips > 0)
+    of_coarse = np.full(len(cage.triangles), MATERIAL_NUMBER["skin"])
+    of_coarse[lip_points[cage.triangles].all(axis=1)] = MATERIAL_NUMBER["lips"]
+    of_coarse[(cavity[cage.triangles] > 0).any(axis=1)] = MATERIAL_NUMBER["mouth_cavity"]
+    blush = _blush(cage)
+    skin, lip, inside = (np.array(COLOURS[name]) for name in ("skin", "lips", "mouth_cavity"))
+    lips, cavity, blush = (np.clip(matrix @ value, 0, 1)[:, None] for value in (lips, cavity, blush))
+    colours = skin + (np.array([0.86, 0.54, 0.47]) - skin) * blush * 0.55
+    colours = colours + (lip - colours) * np.clip(lips * 1.15, 0, 1)
+    return of_coarse[face_of], colours + (inside - colours) * cavity
+
+
+def _blush(cage: Cage) -> Floats:
+    """Return 0 to 1 per cage point: warmer cheeks, nose tip and lid margins."""
+    blush = np.zeros(len(cage.points))
+    for landmark, size, amount in ((50, 0.020, 0.55), (205, 0.018, 0.5), (4, 0.011, 0.5), (64, 0.008, 0.4), (199, 0.012, 0.2)):
+        for index in (landmark, int(cage.mirror[landmark])):
+            distance = np.linalg.norm(cage.points - cage.points[index], axis=1)
+            blush = np.maximum(blush, amount * np.exp(-((distance / size) ** 2)))
+    blush[cage.lid_loops] = np.maximum(blush[cage.lid_loops], 0.6)
+    blush[cage.lid_inner] = blush[cage.lid_hidden] = 1.0
+    blush[LANDMARKS:][cage.points[LANDMARKS:, 2] < -0.06] = 0.0
+    return blush
+
+
