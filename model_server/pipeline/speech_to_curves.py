@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from blendshape_rigs.curves import FaceCurves, Provenance, concatenate
@@ -19,6 +20,7 @@ from model_server.models.lip_refiner import LipRefiner
 from model_server.models.speech_encoder import SpeechEncoder
 
 from .performance import Sampling, express, refine
+from .phones import PhoneSegment, decode_segments
 from .request import AnimationRequest, Progress
 from .resampling import resample_stream
 
@@ -84,6 +86,11 @@ class SpeechToCurves:
     ) -> FaceCurves:
         """Return the whole performance; see :meth:`stream`."""
         return concatenate(list(self.stream(audio, request, progress)))
+
+    def heard_phones(self, audio: AudioStream) -> list[PhoneSegment]:
+        """Return the timed phones of a whole recording, as the encoder hears them."""
+        tracks = [track.posteriors for track in PhoneListener(self.encoder).listen(audio.blocks())]
+        return decode_segments(np.concatenate(tracks))
 
     def _embed_style(self, clip: FaceCurves) -> torch.Tensor:
         with torch.no_grad():

@@ -9,12 +9,14 @@ the teeth on f v) are then enforced, so that no neighbour and no emotion undoes 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
 from blendshape_rigs.arkit import ARKIT_COUNT, ARKIT_INDEX
+from blendshape_rigs.avatar import load_proxy_avatar
 
 Array = npt.NDArray[np.float32]
 
@@ -122,6 +124,14 @@ class Speaker:
     spreading: float = 1.0
     sharpness: float = 1.0
     lopsided: float = 0.0
+
+
+@cache
+def lip_gap_weights() -> Array:
+    """Return (52,) float32 metres of lip gap that each channel adds at 1, on the proxy avatar's own lips."""
+    avatar = load_proxy_avatar()
+    rest = avatar.lip_gap(np.zeros((1, ARKIT_COUNT), np.float32))
+    return (avatar.lip_gap(np.eye(ARKIT_COUNT, dtype=np.float32)) - rest).astype(np.float32)
 
 
 def _dominance_of(symbol: str) -> tuple[float, float, float]:
@@ -250,10 +260,12 @@ def _enforce_constraints(
     values[:, index["mouthRollLower"]] = np.maximum(values[:, index["mouthRollLower"]], 0.32 * labiodental)
     closed = np.maximum(bilabial, 0.97 * (1 - speech))
     values[:, apart] *= (1 - closed)[:, None]
-    values[:, index["mouthFunnel"]] *= 1 - 0.7 * closed
+    values[:, index["mouthFunnel"]] *= 1 - closed
     values[:, index["tongueOut"]] *= 1 - closed
-    # mouthClose at the value of jawOpen brings the lips together whatever the jaw does (ARKit's definition).
-    close = np.maximum(closed, 0.45 * labiodental) * jaw
-    values[:, index["mouthClose"]] = np.maximum(values[:, index["mouthClose"]] * speech, close)
+    # mouthClose takes back whatever opening the other channels leave between the lips.
+    values[:, index["mouthClose"]] = 0
+    gap = lip_gap_weights()
+    opening = np.maximum(values @ gap, 0) / -gap[index["mouthClose"]]
+    values[:, index["mouthClose"]] = np.maximum(closed, 0.45 * labiodental) * opening
     for side in ("Left", "Right"):
         values[:, index[f"mouthPress{side}"]] += 0.22 * bilabial

@@ -11,21 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from blendshape_rigs.arkit import ARKIT_COUNT, LIP_CHANNELS, MIRROR_INDEX
-from blendshape_rigs.avatar import load_proxy_avatar
 from model_server.models.checkpoint import save_checkpoint
 from model_server.models.lip_refiner import LipRefiner, LipRefinerConfig
 
 from .loop import TrainConfig, train
+from .mouth_teacher import lip_gap_weights
 from .performance_corpus import PerformanceCorpus, build_corpus
 
 _LIPS = list(LIP_CHANNELS)
-
-
-def lip_gap_weights() -> Tensor:
-    """Return (52,) float32 metres of lip gap that each channel adds at 1, on the proxy avatar's own lips."""
-    avatar = load_proxy_avatar()
-    rest = avatar.lip_gap(np.zeros((1, ARKIT_COUNT), np.float32))
-    return torch.from_numpy((avatar.lip_gap(np.eye(ARKIT_COUNT, dtype=np.float32)) - rest).astype(np.float32))
 
 
 class LipLoss:
@@ -35,7 +28,7 @@ class LipLoss:
         self.corpus = corpus
         self.context = context
         self.frames = window + 2 * context
-        self.gap = lip_gap_weights()
+        self.gap = torch.from_numpy(lip_gap_weights())
         spread = torch.from_numpy(corpus.face[..., _LIPS].astype(np.float32)).flatten(0, 1).std(0)
         self.scale = torch.clamp(spread, min=0.03)
 
