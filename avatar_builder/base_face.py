@@ -14,16 +14,22 @@ from .landmarks_file import LANDMARKS_FILE
 from .surface import Spread
 from .topology import LOWER_LIP_RINGS, RIGHT_LID_LOOP, UPPER_LIP_RINGS, Floats, Ints
 
-EYE_RADIUS = 0.0132
+EYE_RADIUS = 0.0135
 EYE_CENTRE_X = 0.0318
 LID_THICKNESS = 0.0012
 FACE_WIDTH = 0.138
 PITCH = np.radians(-2.5)
 DEPTH_SCALE = 1.12
-OPEN_LIDS = (0.0054, -0.0052)
+OPEN_LIDS = (0.0060, -0.0054)
 MOUTH_Y = -0.0615
 MOUTH_Z = 0.0355
 MIRROR = np.array([-1.0, 1.0, 1.0])
+
+
+def smooth_step(value: Floats, low: float, high: float) -> Floats:
+    """Return 0 below ``low``, 1 above ``high`` and a smooth ramp between."""
+    at = np.clip((value - low) / (high - low), 0.0, 1.0)
+    return at * at * (3 - 2 * at)
 
 
 @dataclass(frozen=True)
@@ -133,8 +139,21 @@ def base_face() -> BaseFace:
     """Return the resting face."""
     frontal, mirror = _frontal(np.load(LANDMARKS_FILE, allow_pickle=False).astype(np.float64))
     triangles = _symmetric_triangles(frontal, mirror)
-    points = _sculpt(_life_size(frontal), triangles, mirror)
+    points = _sculpt(_refined(_life_size(frontal)), triangles, mirror)
     return BaseFace((points + points[mirror] * MIRROR) / 2, triangles, mirror)
+
+
+def _refined(points: Floats) -> Floats:
+    """Make the nose and the jaw finer and the brow's ridge softer: an androgynous, slightly stylised face."""
+    x, y, z = points.T.copy()
+    nose = (1 - smooth_step(np.abs(x), 0.017, 0.036)) * smooth_step(-y, -0.012, 0.012)
+    nose *= 1 - smooth_step(-y, 0.036, 0.052)
+    z -= 0.30 * nose * np.maximum(z - 0.032, 0.0)
+    y += 0.0025 * nose * smooth_step(z, 0.035, 0.055)
+    x *= 1 - 0.24 * nose
+    x *= 1 - 0.085 * smooth_step(-y, 0.020, 0.100)
+    z -= 0.0030 * np.exp(-(((y - 0.020) / 0.012) ** 2)) * (1 - smooth_step(np.abs(x), 0.030, 0.050))
+    return np.stack([x, y, z], axis=1)
 
 
 def _sculpt(points: Floats, triangles: Ints, mirror: Ints) -> Floats:

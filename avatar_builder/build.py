@@ -11,7 +11,9 @@ from blendshape_rigs.avatar import DELTA_STEP, PROXY_AVATAR_FILE
 
 from .base_face import base_face
 from .cage import EYE_CENTRE_LEFT, EYE_CENTRE_RIGHT, build_cage
+from .ears import ears
 from .eyeballs import eyeballs
+from .hair import brows, hair, lashes
 from .mouth_interior import mouth_interior
 from .parts import COLOURS, MATERIALS, joined
 from .rig import Rig
@@ -27,7 +29,8 @@ def build_arrays() -> dict[str, np.ndarray]:
     """Return every array of the asset."""
     cage = build_cage(base_face())
     skin = build_skin(cage, cage_fields(Rig(cage)))
-    whole, deltas = joined([skin.part, *eyeballs(), *mouth_interior()], ARKIT_NAMES)
+    parts = [skin.part, *eyeballs(), *mouth_interior(), *brows(skin.part), *lashes(skin), *ears(), hair()]
+    whole, deltas = joined(parts, ARKIT_NAMES)
     steps = np.rint(deltas / DELTA_STEP)
     moving = (steps != 0).any(axis=2)
     return {

@@ -11,7 +11,7 @@ from .base_face import EYE_CENTRE_X, EYE_RADIUS, LID_THICKNESS, MIRROR, MOUTH_Y,
 from .surface import graph_laplacian
 from .topology import FACE_OVAL, LANDMARKS, LIP_LOOP, RIGHT_LID_LOOP, Floats, Ints, facing_front
 
-HEAD_RINGS = 13
+HEAD_RINGS = 11
 EYE_CENTRE_RIGHT = np.array([-EYE_CENTRE_X, 0.0, 0.0])
 EYE_CENTRE_LEFT = np.array([EYE_CENTRE_X, 0.0, 0.0])
 
@@ -21,8 +21,8 @@ JAW_CENTRE = np.array([0.0, -0.052, -0.030])
 JAW_RADII = np.array([0.064, 0.054, 0.058])
 NECK_TOP = np.array([0.0, -0.030, -0.078])
 NECK_BASE = np.array([0.0, -0.185, -0.098])
-NECK_RADIUS_TOP = 0.052
-NECK_RADIUS_BASE = 0.060
+NECK_RADIUS_TOP = 0.047
+NECK_RADIUS_BASE = 0.054
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def onto_head(points: Floats) -> Floats:
     return result
 
 
-def _leave_head(directions: Floats) -> Floats:
+def leave_head(directions: Floats) -> Floats:
     """Return where rays (N, 3) from the skull's centre first leave the head (N, 3)."""
     reach = np.linspace(0.02, 0.25, 231)
     samples = SKULL_CENTRE + directions[:, None, :] * reach[:, None]
@@ -136,7 +136,7 @@ def _head_rings(oval: Floats) -> Floats:
     count = HEAD_RINGS - 3
     at = np.arange(1, count + 1) / count
     direction = np.concatenate([_slerp(start, middle, at[at <= 0.5] * 2), _slerp(middle, end, at[at > 0.5] * 2 - 1)])
-    surface = _leave_head(direction.reshape(-1, 3)).reshape(count, 36, 3)
+    surface = leave_head(direction.reshape(-1, 3)).reshape(count, 36, 3)
     residual = oval - onto_head(oval)
     fade = np.clip(1 - np.arange(1, count + 1) / 4.5, 0, 1)[:, None, None] ** 2
     neck = [onto_head(surface[-1] * (1 - mix) + rim * mix) for mix in (0.34, 0.68)]
@@ -158,7 +158,7 @@ def _mouth_rings() -> Floats:
     across = np.cos(np.linspace(np.pi, 0, 11))
     across = np.concatenate([across, across[-2:0:-1]])
     side = np.concatenate([np.sin(np.linspace(0, np.pi, 11)), -np.sin(np.linspace(0, np.pi, 11))[-2:0:-1]])
-    width = np.array([0.0236, 0.0270, 0.0300, 0.0200])
+    width = np.array([0.0234, 0.0252, 0.0280, 0.0200])
     height = np.array([0.0012, 0.0135, 0.0200, 0.0150])
     depth = np.array([0.0035, 0.0060, 0.0300, 0.0600])
     curve = np.array([0.0120, 0.0115, 0.0080, 0.0020])

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from .topology import Floats, Ints
 
@@ -51,6 +52,39 @@ def plain_part(points: Floats, triangles: Ints, material: str, fields: Mapping[s
         np.tile(COLOURS[material], (len(points), 1)),
         fields or {},
     )
+
+
+def attached(points: Floats, normals: Floats, base: Part, lift: Floats) -> tuple[Floats, dict[str, Floats]]:
+    """Return points (N, 3) laid on a part's surface, ``lift`` (N,) metres above it, and fields that follow the surface.
+
+    ``normals`` (V, 3) are the part's.
+    """
+    middles = base.points[base.triangles].mean(axis=1)
+    _, nearest = cKDTree(middles).query(points, k=24)
+    corners = base.points[base.triangles[nearest]]
+    weights = _barycentric(points, corners)
+    best = np.argmax(weights.min(axis=2), axis=1)
+    rows = np.arange(len(points))
+    chosen = np.clip(weights[rows, best], 0, 1)
+    chosen /= chosen.sum(axis=1, keepdims=True)
+    index = base.triangles[nearest[rows, best]]
+
+    def carried(values: Floats) -> Floats:
+        return np.asarray((values[index] * chosen[..., None]).sum(axis=1))
+
+    fields = {name: carried(values) for name, values in base.fields.items()}
+    return carried(base.points) + carried(normals) * lift[:, None], fields
+
+
+def _barycentric(points: Floats, corners: Floats) -> Floats:
+    """Return barycentric coordinates (N, K, 3) of points (N, 3) projected onto triangles (N, K, 3, 3)."""
+    first, second = corners[:, :, 1] - corners[:, :, 0], corners[:, :, 2] - corners[:, :, 0]
+    offset = points[:, None] - corners[:, :, 0]
+    normal = np.cross(first, second)
+    area = (normal**2).sum(axis=2)
+    v = (np.cross(offset, second) * normal).sum(axis=2) / area
+    w = (np.cross(first, offset) * normal).sum(axis=2) / area
+    return np.stack([1 - v - w, v, w], axis=2)
 
 
 def joined(parts: list[Part], names: tuple[str, ...]) -> tuple[Part, Floats]:

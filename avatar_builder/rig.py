@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .base_face import MIRROR, MOUTH_Y, OPEN_LIDS, lid_loop
+from .base_face import MIRROR, MOUTH_Y, OPEN_LIDS, lid_loop, smooth_step
 from .cage import Cage, lid_rings
 from .surface import Spread
 from .topology import FACE_OVAL, LANDMARKS, LOWER_LID_RINGS, LOWER_LIP_RINGS, UPPER_LID_RINGS, UPPER_LIP_RINGS
@@ -18,12 +18,6 @@ JAW_OPEN_SLIDE = np.array([0.0, -0.001, 0.004])
 
 LipRule = Callable[[Floats, int, bool], Floats]
 """Maps (across (11,) from -1 right to 1 left, ring 0 border to 3 contact, is upper) to displacements (11, 3)."""
-
-
-def smooth_step(value: Floats, low: float, high: float) -> Floats:
-    """Return 0 below ``low``, 1 above ``high`` and a smooth ramp between."""
-    at = np.clip((value - low) / (high - low), 0.0, 1.0)
-    return at * at * (3 - 2 * at)
 
 
 def open_jaw(points: Floats) -> Floats:
@@ -42,7 +36,9 @@ class Rig:
         self.points = cage.points
         self.spread = Spread(cage.points, cage.triangles)
         self.across = self.points[list(UPPER_LIP_RINGS[3]), 0] / abs(self.points[UPPER_LIP_RINGS[3][0], 0])
-        self.jaw_weight = self._jaw_weight()
+        self.jaw_weight = self._jaw_weight(0.0)
+        # When the jaw slides instead of opening, the upper lip is dragged along.
+        self.slide_weight = self._jaw_weight(0.45)
 
     def mirrored(self, field: Floats) -> Floats:
         """Return the field on the other side of the face."""
@@ -71,7 +67,7 @@ class Rig:
                     share = 0.5 if number in (0, 10) else 1.0
                     handles[index] = handles.get(index, np.zeros(3)) + share * move
         contact = np.array([handles[int(index)] for index in self.cage.lip_loop])
-        for ring, follow in zip(self.cage.mouth_rings, (1.0, 0.7, 0.15, 0.0), strict=True):
+        for ring, follow in zip(self.cage.mouth_rings, (1.0, 0.9, 0.5, 0.2), strict=True):
             for index, move in zip(ring, contact * follow, strict=True):
                 handles[int(index)] = move
         return handles
@@ -120,12 +116,13 @@ class Rig:
         near[list(FACE_OVAL)] = False
         return self.mirrored(self.spread(handles, np.flatnonzero(~near)))
 
-    def _jaw_weight(self) -> Floats:
-        """Return how much each point follows the jaw, 0 to 1 (V,)."""
+    def _jaw_weight(self, upper_lip: float) -> Floats:
+        """Return how much each point follows the jaw, 0 to 1 (V,); ``upper_lip`` is the upper lip's middle."""
         handles: dict[int, Floats] = {}
         for rings, upper in ((UPPER_LIP_RINGS, True), (LOWER_LIP_RINGS, False)):
             at = np.abs(self.across)
-            share = 0.40 * at**5 if upper else 1 - 0.60 * at**3.5
+            corner = max(0.40, upper_lip)
+            share = upper_lip + (corner - upper_lip) * at**5 if upper else 1 - (1 - corner) * at**3.5 - 0.3 * upper_lip * (1 - at**3.5)
             for ring in rings:
                 handles.update({index: np.array([w]) for index, w in zip(ring, share, strict=True)})
         right_jaw = {152: 1.0, 148: 1.0, 176: 1.0, 149: 1.0, 150: 0.97, 136: 0.88, 172: 0.7, 58: 0.42, 132: 0.16, 93: 0.03, 234: 0.0,

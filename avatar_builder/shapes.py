@@ -38,15 +38,15 @@ def _bulge(across: Floats, power: float = 2.0) -> Floats:
 
 
 def _jaw(rig: Rig) -> dict[str, Floats]:
-    weight = rig.jaw_weight[:, None]
+    weight, slide = rig.jaw_weight[:, None], rig.slide_weight[:, None]
     opening = weight * open_jaw(rig.points)
     # The corners are drawn in a little as the mouth opens.
     narrow = rig.mouth(lambda u, level, upper: _move(u, -2.5 * np.sign(u) * np.abs(u) ** 3, 0.0, 0.0))
     opening = rig.symmetric(opening + narrow)
     return {
         "jawOpen": opening,
-        "jawForward": rig.symmetric(weight * np.array([0.0, -0.0005, 0.0070])),
-        "jawLeft": weight * np.array([0.0085, 0.0, -0.0005]),
+        "jawForward": rig.symmetric(slide * np.array([0.0, -0.0005, 0.0070])),
+        "jawLeft": slide * np.array([0.0085, 0.0, -0.0005]),
         "mouthClose": _close(rig, opening),
     }
 

@@ -11,7 +11,7 @@ from .base_face import EYE_RADIUS
 from .cage import EYE_CENTRE_LEFT, EYE_CENTRE_RIGHT, Cage
 from .parts import COLOURS, MATERIAL_NUMBER, Part
 from .surface import loop_subdivide
-from .topology import LANDMARKS, LOWER_LIP_RINGS, UPPER_LIP_RINGS, Floats, Ints
+from .topology import LANDMARKS, LOWER_LIP_RINGS, UPPER_LID_RINGS, UPPER_LIP_RINGS, Floats, Ints
 
 LEVELS = 2
 LID_CLEARANCE = 0.0007
@@ -19,11 +19,13 @@ LID_CLEARANCE = 0.0007
 
 @dataclass(frozen=True)
 class Skin:
-    """The subdivided skin as a part, the matrix (V, cage) that makes its points, and the contact lines of the lips (2, L)."""
+    """The subdivided skin as a part, the matrix (V, cage) that makes its points, the contact lines of the lips (2, L)
+    and the right and left upper lids' margins (2, M), outer to inner corner."""
 
     part: Part
     matrix: sparse.csr_matrix
     lip_lines: Ints
+    upper_lids: Ints
 
 
 def _keep_off_eyes(points: Floats, outside: Floats) -> Floats:
@@ -37,7 +39,7 @@ def _keep_off_eyes(points: Floats, outside: Floats) -> Floats:
     return result
 
 
-def _follow_edges(line: Ints, creases: Ints, matrix: sparse.csr_matrix) -> Ints:
+def _follow_edges(line: Ints, creases: Ints) -> Ints:
     """Return the fine points of a coarse polyline, in order, given the fine creases."""
     coarse = set(line.tolist())
     neighbours: dict[int, list[int]] = {}
@@ -78,8 +80,10 @@ def build_skin(cage: Cage, fields: dict[str, Floats]) -> Skin:
         target = rest + matrix @ field
         moved[name] = (_keep_off_eyes(target, outside) if name.startswith(("eye", "cheek")) else target) - rest
     materials, colours = _paint(cage, matrix, face_of)
-    lines = [_follow_edges(np.array(rings[3]), creases, matrix) for rings in (UPPER_LIP_RINGS, LOWER_LIP_RINGS)]
-    return Skin(Part(rest, triangles, materials, colours, moved), matrix, np.stack(lines))
+    lines = [_follow_edges(np.array(rings[3]), creases) for rings in (UPPER_LIP_RINGS, LOWER_LIP_RINGS)]
+    right = np.array(UPPER_LID_RINGS[0])
+    lids = [_follow_edges(margin, creases) for margin in (right, cage.mirror[right])]
+    return Skin(Part(rest, triangles, materials, colours, moved), matrix, np.stack(lines), np.stack(lids))
 
 
 def _paint(cage: Cage, matrix: sparse.csr_matrix, face_of: Ints) -> tuple[Ints, Floats]:
