@@ -10,7 +10,7 @@ import numpy as np
 from ..blendshape_rigs.arkit import ARKIT_NAMES
 from ..blendshape_rigs.avatar import ProxyAvatar, load_proxy_avatar
 from .head_pose import EULER_ORDER, to_blender
-from .materials import material
+from .materials import COLOUR_ATTRIBUTE, linear, material
 from .take import REST_MARK
 
 AVATAR_NAME = "DREAM-Talk Avatar"
@@ -36,8 +36,13 @@ def _build_mesh(avatar: ProxyAvatar) -> Any:
     mesh.polygons.foreach_set("material_index", avatar.triangle_materials.astype(np.int32))
     mesh.polygons.foreach_set("use_smooth", np.ones(faces, bool))
     for name in avatar.materials:
-        mesh.materials.append(material(name))
+        mesh.materials.append(material(name, avatar.material_colors[name]))
     mesh.update(calc_edges=True)
+    painted = np.ones((len(avatar.vertices), 4), np.float32)
+    painted[:, :3] = linear(avatar.vertex_colors)
+    mesh.color_attributes.new(COLOUR_ATTRIBUTE, "FLOAT_COLOR", "POINT").data.foreach_set(
+        "color", painted.ravel()
+    )
     return mesh
 
 

@@ -20,13 +20,15 @@ _LIGHTS = (
 
 
 def _bounds(head: Any) -> tuple[Vector, float]:
-    """Return the middle (m, world) and the height (m) of ``head`` at rest."""
+    """Return where to look (m, world: a little above the middle, at the face) and the height (m) of ``head``."""
     points = np.empty(len(head.data.vertices) * 3, np.float32)
     head.data.vertices.foreach_get("co", points)
     points = points.reshape(-1, 3)
     low, high = points.min(axis=0), points.max(axis=0)
-    middle = head.matrix_world @ Vector(((low + high) / 2).tolist())
-    return middle, float(high[2] - low[2])
+    height = float(high[2] - low[2])
+    middle = (low + high) / 2
+    middle[2] += 0.1 * height
+    return head.matrix_world @ Vector(middle.tolist()), height
 
 
 def _aim(item: Any, target: Vector) -> None:
@@ -56,7 +58,7 @@ def set_stage(scene: Any, head: Any, turn_degrees: float = 0.0) -> Any:
     lens.clip_start = 0.01
     camera = _put(scene, "Face Camera", lens)
     angle = np.radians(turn_degrees)
-    distance = height * 1.22 * lens.lens / lens.sensor_width
+    distance = height * 0.92 * lens.lens / lens.sensor_width
     camera.location = middle + Vector((np.sin(angle), -np.cos(angle), 0.02)) * distance
     _aim(camera, middle)
     scene.camera = camera
@@ -80,6 +82,7 @@ def set_picture(scene: Any, size: int, engine: str) -> None:
     scene.world = scene.world or bpy.data.worlds.new("World")
     scene.world.color = (0.16, 0.17, 0.19)
     scene.view_settings.view_transform = "Standard"
+    scene.view_settings.exposure = 0.0 if engine == "eevee" else 0.8  # Workbench's studio light is dim
     if engine == "eevee":
         render.engine = compat.eevee_engine()
         scene.eevee.taa_render_samples = 16
@@ -87,7 +90,7 @@ def set_picture(scene: Any, size: int, engine: str) -> None:
     render.engine = "BLENDER_WORKBENCH"
     shading = scene.display.shading
     shading.light = "STUDIO"
-    shading.color_type = "MATERIAL"
+    shading.color_type = "VERTEX"
     shading.show_cavity = True
     shading.cavity_type = "SCREEN"
     shading.curvature_ridge_factor = 0.6

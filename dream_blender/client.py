@@ -1,0 +1,278 @@
+"""The HTTP client of the model server (protocol version 1). Standard library only; safe on any thread.
+
+Errors::
+
+    ServerError
+    ├── ServerUnreachable   nothing answers at the address
+    └── ProtocolMismatch    the server speaks another version
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..blendshape_rigs.curves import CurvesError, FaceCurves
+from ..blendshape_rigs.formats import curves_from_npz
+
+PROTOCOL_VERSION = 1
+_JSON_LIMIT = 2**20  # bytes
+_CURVES_LIMIT = 512 * 2**20  # bytes; an hour at 60 fps is 50 MB
+_BLOCK = 2**16  # bytes
+
+
+class ServerError(Exception):
+    """The server refused or failed; the message is for the user."""
+
+
+class ServerUnreachable(ServerError):  # noqa: N818
+    """Nothing answers at the address."""
+
+
+class ProtocolMismatch(ServerError):  # noqa: N818
+    """The server speaks another version of the protocol."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the server is: ``url`` like ``http://127.0.0.1:8787`` and the bearer ``token``."""
+
+    url: str
+    token: str
+
+
+@dataclass(frozen=True)
+class Health:
+    """What the server says of itself; ``ready`` tells whether its model is loaded."""
+
+    version: str
+    device: str
+    ready: bool
+    message: str
+
+
+@dataclass(frozen=True)
+class JobStatus:
+    """One job as the server sees it: state, seconds of audio done and in all (None: unknown), frames made."""
+
+    state: str
+    seconds_done: float
+    duration: float | None
+    frames: int
+    message: str
+
+    @property
+    def fraction(self) -> float:
+        """Share of the work that is done, in [0, 1]; 0 while the duration is unknown."""
+        return min(1.0, self.seconds_done / self.duration) if self.duration else 0.0
+
+
+def connection_path() -> Path:
+    """Return where the server of this user writes its address and token."""
+    home = os.environ.get("DREAMTALK_HOME")
+    return (Path(home) if home else Path.home() / ".dreamtalk") / "server.json"
+
+
+def read_address(path: Path) -> Address:
+    """Return the address in the connection file at ``path``.
+
+    Raises:
+        ServerUnreachable: when there is no such file: the server does not run.
+        ProtocolMismatch: when the server speaks another version.
+        ServerError: for a broken file.
+    """
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        address = Address(str(stored["url"]), str(stored["token"]))
+        protocol = stored["protocol"]
+    except FileNotFoundError:
+        raise ServerUnreachable("The server is not running") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ServerError(f"{path} cannot be read ({error}): restart the server") from error
+    _check_protocol(protocol)
+    return address
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether ``url`` stays on this computer."""
+    host = urlsplit(url).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _check_protocol(version: Any) -> None:
+    if version != PROTOCOL_VERSION:
+        raise ProtocolMismatch(
+            f"The server speaks protocol {version}, this add-on {PROTOCOL_VERSION}: update the older of the two"
+        )
+
+
+def _form_part(boundary: str, name: str, extra: str = "") -> bytes:
+    return f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"{extra}\r\n\r\n'.encode()
+
+
+def _file_part(boundary: str, name: str, file_name: str) -> bytes:
+    safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in file_name)
+    return _form_part(boundary, name, f'; filename="{safe}"')
+
+
+class ServerClient:
+    """One server at ``address``. Every call opens its own connection, so that one client serves many threads.
+
+    Args:
+        address: where the server is.
+        timeout: seconds to wait for any one answer.
+    """
+
+    def __init__(self, address: Address, timeout: float = 20.0) -> None:
+        self._address = address
+        self._timeout = timeout
+
+    def _connection(self) -> http.client.HTTPConnection:
+        parts = urlsplit(self._address.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ServerError(
+                f"'{self._address.url}' is no server address: write it like http://127.0.0.1:8787"
+            )
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        return kind(parts.hostname, parts.port, timeout=self._timeout)
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: Iterator[bytes] | None = None,
+        headers: dict[str, str] | None = None,
+        limit: int = _JSON_LIMIT,
+    ) -> bytes:
+        """Return the body of the answer.
+
+        Raises:
+            ServerUnreachable: when nothing answers in time.
+            ServerError: for a refusal, with the server's own sentence, or an answer larger than ``limit`` bytes.
+        """
+        connection = self._connection()
+        all_headers = {"Authorization": f"Bearer {self._address.token}", **(headers or {})}
+        try:
+            connection.request(method, path, body=body, headers=all_headers)
+            answer = connection.getresponse()
+            data = answer.read(limit + 1)
+        except (OSError, http.client.HTTPException) as error:
+            raise ServerUnreachable(f"The server at {self._address.url} does not answer ({error})") from error
+        finally:
+            connection.close()
+        if len(data) > limit:
+            raise ServerError(f"The server's answer is larger than {limit // 2**20} MB")
+        if answer.status >= 400:
+            raise ServerError(_detail(data, answer.status))
+        return data
+
+    def _json(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+        data = self._request(method, path, **request)
+        try:
+            answer = json.loads(data)
+        except ValueError as error:
+            raise ServerError(f"The server's answer to {path} is not JSON") from error
+        if not isinstance(answer, dict):
+            raise ServerError(f"The server's answer to {path} is not an object")
+        return answer
+
+    def health(self) -> Health:
+        """Return what the server says of itself.
+
+        Raises:
+            ProtocolMismatch: when it speaks another version.
+            ServerError: when it does not answer properly.
+        """
+        answer = self._json("GET", "/v1/health")
+        _check_protocol(answer.get("protocol"))
+        model = answer.get("model") or {}
+        return Health(
+            str(answer.get("version", "")),
+            str(answer.get("device", "")),
+            bool(model.get("loaded")),
+            str(model.get("message") or ""),
+        )
+
+    def submit(self, audio: Path, options: dict[str, Any]) -> str:
+        """Send the recording ``audio`` with the job's ``options`` and return the job's id.
+
+        Raises:
+            ServerError: when the server refuses it.
+            OSError: when the file cannot be read.
+        """
+        boundary = uuid.uuid4().hex
+        stated = json.dumps({"protocol": PROTOCOL_VERSION, **options}).encode()
+        head = _form_part(boundary, "options") + stated + b"\r\n" + _file_part(boundary, "audio", audio.name)
+        tail = f"\r\n--{boundary}--\r\n".encode()
+        size = audio.stat().st_size
+
+        def body() -> Iterator[bytes]:
+            yield head
+            with audio.open("rb") as file:
+                left = size  # a file that grows meanwhile must not exceed the stated length
+                while left and (block := file.read(min(_BLOCK, left))):
+                    left -= len(block)
+                    yield block
+            yield tail
+
+        headers = {
+            "Content-Type": f"multipart/form-data; boundary={boundary}",
+            "Content-Length": str(len(head) + size + len(tail)),
+        }
+        return str(self._json("POST", "/v1/jobs", body=body(), headers=headers)["id"])
+
+    def job(self, job_id: str) -> JobStatus:
+        """Return the state of a job.
+
+        Raises:
+            ServerError: for an unknown job or no answer.
+        """
+        answer = self._json("GET", f"/v1/jobs/{job_id}")
+        try:
+            duration = answer["duration"]
+            return JobStatus(
+                str(answer["state"]),
+                float(answer["seconds_done"]),
+                None if duration is None else float(duration),
+                int(answer["frames"]),
+                str(answer["message"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ServerError(f"The server's answer about job {job_id} lacks something: {error}") from error
+
+    def curves(self, job_id: str, first_frame: int) -> FaceCurves:
+        """Return the frames that a job has made so far, from ``first_frame`` on.
+
+        Raises:
+            ServerError: for an unknown job, no answer, or an answer that is no curves.
+        """
+        path = f"/v1/jobs/{job_id}/curves?first_frame={first_frame}"
+        try:
+            return curves_from_npz(self._request("GET", path, limit=_CURVES_LIMIT))
+        except CurvesError as error:
+            raise ServerError(f"The server sent curves that cannot be read: {error}") from error
+
+    def cancel(self, job_id: str) -> None:
+        """Cancel a job, or forget one that has ended.
+
+        Raises:
+            ServerError: for an unknown job or no answer.
+        """
+        self._request("DELETE", f"/v1/jobs/{job_id}")
+
+
+def _detail(data: bytes, status: int) -> str:
+    """Return the server's sentence about a refusal."""
+    if status == 401:
+        return "The server does not accept the token: restart it, or correct the token in the preferences"
+    try:
+        return str(json.loads(data)["detail"])
+    except (ValueError, KeyError, TypeError):
+        return f"The server answered with status {status}"

@@ -1,0 +1,222 @@
+"""From the sidebar's settings to a keyed take: what runs on Blender's main thread around a ``Job``."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+import numpy as np
+
+from ..blendshape_rigs.curves import FaceCurves
+from . import server_status
+from .client import ServerClient
+from .job import Done, Failed, Job, Progress
+from .preferences import server_address
+from .sound import Recording, place_sound, recording_of_file, recording_of_strip
+from .take import TakeError, frame_range, key_take, problem_with, scene_fps
+
+_TICK = 0.1  # seconds
+
+
+@dataclass
+class Generation:
+    """A take in the making. Scene and character are held by name: undo and file loads replace the objects.
+
+    Attributes:
+        job: the work on the server.
+        scene: name of the scene.
+        character: name of the character's object.
+        recording: what is spoken, and where it lies in time.
+        take_name: name of the Action to be.
+        fps: true frame rate of the scene when the work began, Hz.
+        head: whether the object takes the head pose.
+        add_sound: whether the recording is laid in the sequencer.
+        set_range: whether the scene's frame range is set to the take.
+        file: the .blend file that was open, so that another file is left alone.
+        progress: how far it is.
+        curves: the result, once there is one.
+    """
+
+    job: Job
+    scene: str
+    character: str
+    recording: Recording
+    take_name: str
+    fps: float
+    head: bool
+    add_sound: bool
+    set_range: bool
+    file: str
+    progress: Progress
+    curves: FaceCurves | None = None
+
+
+active: dict[str, Generation] = {}
+"""Takes in the making, by the name of their character."""
+last_message: dict[str, tuple[str, bool]] = {}
+"""What became of the last take, and whether that was an error, by the name of the character."""
+
+
+def recording_of(scene: Any) -> Recording:
+    """Return the recording that the settings of ``scene`` name.
+
+    Raises:
+        SoundError: when there is none.
+    """
+    settings = scene.dream_talk
+    if settings.audio_source == "STRIP":
+        return recording_of_strip(scene, settings.strip_name)
+    return recording_of_file(settings.audio_path, scene.frame_start)
+
+
+def disabled_reason(scene: Any) -> str:
+    """Return why Generate cannot run now, as one sentence; empty when it can."""
+    settings = scene.dream_talk
+    reason = problem_with(settings.character)
+    if not reason and settings.character.name in active:
+        reason = "A take for this character is being made"
+    if not reason and settings.audio_source == "STRIP" and not settings.strip_name:
+        reason = "Choose a sound strip"
+    if not reason and settings.audio_source == "FILE" and not settings.audio_path:
+        reason = "Choose an audio file"
+    return reason
+
+
+def prepare(context: Any) -> Generation:
+    """Return the take that the settings of the context's scene describe, not yet begun.
+
+    Raises:
+        TakeError: for a character that cannot be keyed.
+        SoundError: for a recording that cannot be used.
+        ServerError: when no server can be used.
+    """
+    scene = context.scene
+    reason = disabled_reason(scene)
+    if reason:
+        raise TakeError(reason)
+    settings = scene.dream_talk
+    recording = recording_of(scene)
+    client = ServerClient(server_address(context))
+    client.health()
+    fps = scene_fps(scene)
+    options = {"emotion": settings.emotion_weights(), "seed": settings.seed, "fps": fps}
+    return Generation(
+        job=Job(client, recording.path, options),
+        scene=scene.name,
+        character=settings.character.name,
+        recording=recording,
+        take_name=f"{recording.path.stem} {settings.emotion} {settings.seed}",
+        fps=fps,
+        head=settings.head_motion,
+        add_sound=settings.add_sound and settings.audio_source == "FILE",
+        set_range=settings.set_range,
+        file=bpy.data.filepath,
+        progress=Progress(0.0, "Starting"),
+    )
+
+
+def _heard(curves: FaceCurves, recording: Recording, fps: float) -> FaceCurves:
+    """Return the part of ``curves`` whose frames the recording is heard in."""
+    frames = np.round(recording.origin_frame + curves.times * fps, 3)
+    last = np.inf if recording.last_frame is None else recording.last_frame
+    kept = np.flatnonzero((frames >= recording.first_frame) & (frames <= last))
+    if not len(kept):
+        raise TakeError("The sound strip is trimmed to nothing")
+    part = curves.stacked()[kept]
+    return curves.with_stacked(part, start=float(curves.times[kept[0]]))
+
+
+def key_generation(generation: Generation) -> Any:
+    """Key the finished ``generation`` on its character, lay its sound, and return the new Action.
+
+    Raises:
+        TakeError: when the character or scene is gone, or can no longer be keyed.
+    """
+    scene = bpy.data.scenes.get(generation.scene)
+    character = bpy.data.objects.get(generation.character)
+    if scene is None or character is None or bpy.data.filepath != generation.file:
+        raise TakeError(f"'{generation.character}' is no longer here: its new take was dropped")
+    assert generation.curves is not None
+    curves = _heard(generation.curves, generation.recording, generation.fps)
+    origin = generation.recording.origin_frame
+    # The scene's frame rate may have changed since: seconds stay what they were.
+    action = key_take(character, curves, generation.take_name, origin, scene_fps(scene), head=generation.head)
+    if generation.add_sound:
+        place_sound(scene, generation.recording)
+    if generation.set_range:
+        scene.frame_start, scene.frame_end = frame_range(character)
+    return action
+
+
+def _empty_messages(generation: Generation) -> Done | Failed | None:
+    """Take what the job has said; return its last message when it has ended."""
+    while not generation.job.messages.empty():
+        message = generation.job.messages.get()
+        if not isinstance(message, Progress):
+            return message
+        generation.progress = message
+    return None
+
+
+def run_blocking(generation: Generation) -> Any:
+    """Do all the work and return the Action; for Blender without a window.
+
+    Raises:
+        TakeError: when it fails or cannot be keyed.
+    """
+    generation.job.start()
+    while (end := _empty_messages(generation)) is None:
+        time.sleep(_TICK)
+    if isinstance(end, Failed):
+        raise TakeError(end.message)
+    generation.curves = end.curves
+    return key_generation(generation)
+
+
+def start(generation: Generation) -> None:
+    """Begin the work; the take is keyed when it is done, and Blender stays free meanwhile."""
+    active[generation.character] = generation
+    last_message.pop(generation.character, None)
+    generation.job.start()
+    if not bpy.app.timers.is_registered(_poll):
+        bpy.app.timers.register(_poll, first_interval=_TICK, persistent=True)
+
+
+def cancel(character: str) -> None:
+    """Stop making the take of the object named ``character``."""
+    if character in active:
+        active[character].job.cancel()
+
+
+def cancel_all() -> None:
+    """Stop making every take, and forget them."""
+    for generation in active.values():
+        generation.job.cancel()
+    active.clear()
+    if bpy.app.timers.is_registered(_poll):
+        bpy.app.timers.unregister(_poll)
+
+
+def _finish(generation: Generation, end: Done | Failed) -> None:
+    name = generation.character
+    if isinstance(end, Failed):
+        last_message[name] = (end.message, not end.cancelled)
+        active.pop(name)
+        return
+    generation.curves = end.curves
+    window = bpy.context.window_manager.windows[0]
+    with bpy.context.temp_override(window=window):
+        # Undo is asked for in so many words: an operator called from Python makes no undo step by itself.
+        bpy.ops.dream_talk.key_finished_take("EXEC_DEFAULT", True, character=name)
+    active.pop(name)
+
+
+def _poll() -> float | None:
+    for generation in list(active.values()):
+        end = _empty_messages(generation)
+        if end is not None:
+            _finish(generation, end)
+    server_status.redraw_sidebars()
+    return _TICK if active else None

@@ -1,0 +1,266 @@
+"""The operators of the sidebar. Each says why it is greyed out, reports errors in one sentence, undoes in one step."""
+
+# Blender reads properties from annotations, which type checkers take for types.
+# mypy: disable-error-code="misc,valid-type"
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..blendshape_rigs.curves import CurvesError
+from ..blendshape_rigs.formats import READERS, read_curves
+from . import generate, server_process, server_status
+from .avatar_object import spawn_avatar
+from .client import ServerError
+from .export import ExportError, export_take
+from .preferences import preferences, start_server
+from .sound import SoundError
+from .take import TakeError, frame_range, key_take, problem_with, scene_fps, take_of
+
+
+class DREAMTALK_OT_add_avatar(bpy.types.Operator):
+    """Add a head with ARKit's 52 shape keys at the 3D cursor, and choose it as the character"""
+
+    bl_idname = "dream_talk.add_avatar"
+    bl_label = "Add Avatar"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Tell whether Blender is in object mode."""
+        if context.mode != "OBJECT":
+            cls.poll_message_set("Go to Object Mode first")
+            return False
+        return True
+
+    def execute(self, context: Any) -> set[str]:
+        """Add the avatar."""
+        head = spawn_avatar(context.collection, tuple(context.scene.cursor.location))
+        for item in context.selected_objects:
+            item.select_set(False)
+        context.view_layer.objects.active = head
+        context.scene.dream_talk.character = head
+        return {"FINISHED"}
+
+
+class DREAMTALK_OT_generate(bpy.types.Operator):
+    """Make a take from the recording and key it on the character; Blender stays free meanwhile"""
+
+    bl_idname = "dream_talk.generate"
+    bl_label = "Generate"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Tell whether everything that a take needs is chosen."""
+        reason = generate.disabled_reason(context.scene)
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+    def execute(self, context: Any) -> set[str]:
+        """Begin the take, or make all of it when Blender has no window."""
+        try:
+            generation = generate.prepare(context)
+            if bpy.app.background:
+                generate.run_blocking(generation)
+            else:
+                generate.start(generation)
+        except (TakeError, SoundError, ServerError) as error:
+            server_status.refresh()
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class DREAMTALK_OT_key_finished_take(bpy.types.Operator):
+    """Key the take that the server has finished"""
+
+    bl_idname = "dream_talk.key_finished_take"
+    bl_label = "DREAM-Talk Take"
+    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
+
+    character: bpy.props.StringProperty(options={"SKIP_SAVE"})
+
+    def execute(self, _context: Any) -> set[str]:
+        """Key the take of the object named ``character``."""
+        generation = generate.active.get(self.character)
+        if generation is None or generation.curves is None:
+            return {"CANCELLED"}
+        try:
+            action = generate.key_generation(generation)
+        except TakeError as error:
+            generate.last_message[self.character] = (str(error), True)
+            self.report({"WARNING"}, str(error))
+            return {"CANCELLED"}
+        generate.last_message[self.character] = (f"Keyed '{action.name}'", False)
+        return {"FINISHED"}
+
+
+class DREAMTALK_OT_cancel(bpy.types.Operator):
+    """Stop making this character's take"""
+
+    bl_idname = "dream_talk.cancel"
+    bl_label = "Cancel"
+
+    def execute(self, context: Any) -> set[str]:
+        """Ask the work to stop."""
+        character = context.scene.dream_talk.character
+        if character is not None:
+            generate.cancel(character.name)
+        return {"FINISHED"}
+
+
+class DREAMTALK_OT_import_curves(bpy.types.Operator):
+    """Key a Live Link Face CSV, or DREAM-Talk curves, on the character as a new take"""
+
+    bl_idname = "dream_talk.import_curves"
+    bl_label = "Import Take"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filter_glob: bpy.props.StringProperty(
+        default=";".join(f"*{suffix}" for suffix in READERS), options={"HIDDEN", "SKIP_SAVE"}
+    )
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Tell whether a character is chosen that can be keyed."""
+        reason = problem_with(context.scene.dream_talk.character)
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        """Ask for the file."""
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: Any) -> set[str]:
+        """Key the file."""
+        scene, settings = context.scene, context.scene.dream_talk
+        path = Path(bpy.path.abspath(self.filepath))
+        try:
+            curves = read_curves(path)
+            key_take(
+                settings.character,
+                curves,
+                path.stem,
+                scene.frame_start - curves.start * scene_fps(scene),
+                scene_fps(scene),
+                head=settings.head_motion,
+            )
+        except (CurvesError, TakeError, OSError) as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        if settings.set_range:
+            scene.frame_start, scene.frame_end = frame_range(settings.character)
+        return {"FINISHED"}
+
+
+class DREAMTALK_OT_export(bpy.types.Operator):
+    """Write the character's take to a file, with the settings that keep its animation"""
+
+    bl_idname = "dream_talk.export"
+    bl_label = "Export Take"
+
+    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filter_glob: bpy.props.StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+    check_existing: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Tell whether the character has a take."""
+        character = context.scene.dream_talk.character
+        if character is None:
+            cls.poll_message_set("Choose a character first")
+        elif take_of(character) is None:
+            cls.poll_message_set("This character has no take yet: generate or import one first")
+        elif context.mode != "OBJECT":
+            cls.poll_message_set("Go to Object Mode first")
+        else:
+            return True
+        return False
+
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        """Ask where to write."""
+        settings = context.scene.dream_talk
+        suffix = f".{settings.export_format.lower()}"
+        action = take_of(settings.character)
+        self.filepath = bpy.path.ensure_ext(bpy.path.clean_name(action.name), suffix)
+        self.filter_glob = f"*{suffix}"
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: Any) -> set[str]:
+        """Write the file."""
+        path = Path(bpy.path.abspath(self.filepath))
+        try:
+            export_take(context, context.scene.dream_talk.character, path)
+        except (ExportError, TakeError, CurvesError, OSError) as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"Wrote {path}")
+        return {"FINISHED"}
+
+
+class DREAMTALK_OT_start_server(bpy.types.Operator):
+    """Start the model server from the environment that the preferences name"""
+
+    bl_idname = "dream_talk.start_server"
+    bl_label = "Start Server"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Tell whether the server can be started from here."""
+        if not preferences(context).environment:
+            cls.poll_message_set("Name the server's environment in the add-on's preferences first")
+        elif server_process.is_ours():
+            cls.poll_message_set("The server that this Blender started is running")
+        else:
+            return True
+        return False
+
+    def execute(self, context: Any) -> set[str]:
+        """Start it."""
+        try:
+            start_server(context)
+        except server_process.StartError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        server_status.refresh()
+        return {"FINISHED"}
+
+
+class DREAMTALK_OT_stop_server(bpy.types.Operator):
+    """Stop the model server that this Blender started"""
+
+    bl_idname = "dream_talk.stop_server"
+    bl_label = "Stop Server"
+
+    @classmethod
+    def poll(cls, _context: Any) -> bool:
+        """Tell whether this Blender started the server."""
+        if not server_process.is_ours():
+            cls.poll_message_set("This Blender has started no server; one started elsewhere is stopped there")
+            return False
+        return True
+
+    def execute(self, _context: Any) -> set[str]:
+        """Stop it."""
+        server_process.stop()
+        server_status.refresh()
+        return {"FINISHED"}
+
+
+class DREAMTALK_OT_copy_command(bpy.types.Operator):
+    """Copy the command that starts the server, to paste it into a terminal"""
+
+    bl_idname = "dream_talk.copy_command"
+    bl_label = "Copy Command"
+
+    def execute(self, context: Any) -> set[str]:
+        """Copy it."""
+        context.window_manager.clipboard = "dreamtalk serve"
+        self.report({"INFO"}, "Copied: dreamtalk serve")
+        return {"FINISHED"}

@@ -1,0 +1,86 @@
+"""The add-on's preferences: where the model server is, and how to start it."""
+
+# Blender reads properties from annotations, which type checkers take for types.
+# mypy: disable-error-code="misc,valid-type"
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from . import client, server_process
+
+EXTENSION = (__package__ or "").rpartition(".")[0]
+"""Name under which Blender keeps this extension's preferences, such as ``bl_ext.user_default.dream_talk``."""
+
+
+class DREAMTALK_AP_preferences(bpy.types.AddonPreferences):
+    """Where the model server is, and how to start it."""
+
+    bl_idname = EXTENSION
+
+    server_url: bpy.props.StringProperty(
+        name="Server Address",
+        description="Leave empty for the server of this computer; else like https://studio.example:8787",
+    )
+    server_token: bpy.props.StringProperty(
+        name="Token", description="What the other computer's server printed as its token", subtype="PASSWORD"
+    )
+    environment: bpy.props.StringProperty(
+        name="Environment",
+        description="Folder of the Python environment that the dreamtalk command is in; used to start the server",
+        subtype="DIR_PATH",
+    )
+
+    def draw(self, _context: Any) -> None:
+        """Draw the preferences."""
+        column = self.layout.column()
+        column.use_property_split = True
+        column.prop(self, "environment")
+        if not self.environment:
+            column.label(text="Or start the server in a terminal: dreamtalk serve", icon="INFO")
+        row = column.row()
+        row.operator("dream_talk.start_server", icon="PLAY")
+        row.operator("dream_talk.stop_server", icon="SNAP_FACE")
+        column.separator()
+        column.prop(self, "server_url")
+        sub = column.column()
+        sub.enabled = bool(self.server_url)
+        sub.prop(self, "server_token")
+
+
+def preferences(context: Any) -> Any:
+    """Return the add-on's preferences."""
+    return context.preferences.addons[EXTENSION].preferences
+
+
+def server_address(context: Any) -> client.Address:
+    """Return the server that the preferences name, or else the one that runs on this computer.
+
+    Raises:
+        ServerError: when none runs, or a remote one is named without permission to go online.
+    """
+    chosen = preferences(context)
+    if chosen.server_url:
+        address = client.Address(chosen.server_url.rstrip("/"), chosen.server_token)
+    else:
+        address = client.read_address(client.connection_path())
+    if not client.is_loopback(address.url) and not bpy.app.online_access:
+        raise client.ServerError(
+            "The server is on another computer: allow online access in Preferences, System, Network"
+        )
+    return address
+
+
+def start_server(context: Any) -> None:
+    """Start the server of the environment that the preferences name.
+
+    Raises:
+        StartError: when none is named, or it cannot be started.
+    """
+    folder = preferences(context).environment
+    if not folder:
+        raise server_process.StartError(
+            "Name the server's environment in the add-on's preferences, or run: dreamtalk serve"
+        )
+    log = Path(bpy.utils.extension_path_user(EXTENSION, create=True)) / "server.log"
+    server_process.start(Path(bpy.path.abspath(folder)), log)

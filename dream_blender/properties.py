@@ -1,0 +1,100 @@
+"""The settings of a scene's sidebar panel."""
+
+# Blender reads properties from annotations, which type checkers take for types.
+# mypy: disable-error-code="misc,valid-type"
+from typing import Any
+
+import bpy
+
+from ..blendshape_rigs.arkit import EMOTIONS
+from .avatar_object import is_avatar
+from .sound import sound_strips
+from .take import arkit_keys
+
+_FORMATS = (
+    ("FBX", "FBX", "For Unreal, Unity and Maya"),
+    ("GLB", "glTF (.glb)", "For Godot, three.js and other real-time engines"),
+    ("USDC", "USD (.usdc)", "For Omniverse, Houdini and other USD programs"),
+    ("USDZ", "USDZ", "For Apple's AR viewers"),
+    ("ABC", "Alembic", "A baked point cache: moves the same everywhere, cannot be edited"),
+    ("CSV", "Live Link Face CSV", "For Unreal's Live Link and MetaHuman"),
+    ("JSON", "Curves as JSON", "DREAM-Talk's own curves, readable by any program"),
+    ("NPZ", "Curves as NPZ", "DREAM-Talk's own curves, small and exact"),
+)
+
+
+def _is_character(_settings: Any, item: Any) -> bool:
+    return bool(arkit_keys(item))
+
+
+def _character_chosen(settings: Any, _context: Any) -> None:
+    if settings.character is not None:
+        settings.head_motion = is_avatar(settings.character)
+
+
+def _strip_names(_settings: Any, context: Any, _typed: str) -> list[str]:
+    return [strip.name for strip in sound_strips(context.scene)]
+
+
+class DREAMTALK_PG_settings(bpy.types.PropertyGroup):
+    """What the sidebar asks for, one set a scene."""
+
+    character: bpy.props.PointerProperty(
+        name="Character",
+        description="The mesh that talks: the DREAM-Talk avatar, or your own with ARKit-named shape keys",
+        type=bpy.types.Object,
+        poll=_is_character,
+        update=_character_chosen,
+    )
+    head_motion: bpy.props.BoolProperty(
+        name="Head Motion",
+        description="Turn and move the object itself by the head pose. Leave it off for a mesh with a body",
+        default=True,
+    )
+    audio_source: bpy.props.EnumProperty(
+        name="Audio",
+        description="Where the voice recording comes from",
+        items=(
+            ("FILE", "File", "A sound or video file"),
+            (
+                "STRIP",
+                "Strip",
+                "A sound strip of this scene's sequencer, where it lies, as far as it is heard",
+            ),
+        ),
+    )
+    audio_path: bpy.props.StringProperty(
+        name="Recording", description="A sound or video file with one speaking voice", subtype="FILE_PATH"
+    )
+    strip_name: bpy.props.StringProperty(
+        name="Sound Strip", description="The strip whose sound is spoken", search=_strip_names
+    )
+    emotion: bpy.props.EnumProperty(
+        name="Emotion",
+        description="The feeling that the voice is acted with",
+        items=tuple((name, name.capitalize(), f"Act {name}") for name in EMOTIONS),
+    )
+    intensity: bpy.props.FloatProperty(
+        name="Intensity",
+        description="How strongly the emotion shows",
+        default=0.8,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+    )
+    seed: bpy.props.IntProperty(
+        name="Seed", description="Another seed is another performance; the same seed is the same one", min=0
+    )
+    add_sound: bpy.props.BoolProperty(
+        name="Add Sound",
+        description="Lay the recording in the sequencer, in sync with the take",
+        default=True,
+    )
+    set_range: bpy.props.BoolProperty(
+        name="Set Frame Range", description="Make the scene as long as the take", default=True
+    )
+    export_format: bpy.props.EnumProperty(name="Format", description="Kind of file to write", items=_FORMATS)
+
+    def emotion_weights(self) -> dict[str, float]:
+        """Return the intensity by emotion name; neutral is the absence of all."""
+        return {} if self.emotion == "neutral" else {self.emotion: round(self.intensity, 4)}

@@ -1,0 +1,45 @@
+"""What Blender is told of: every class of the extension, in order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from . import generate, operators, panel, server_process, server_status
+from .preferences import DREAMTALK_AP_preferences
+from .properties import DREAMTALK_PG_settings
+
+CLASSES: tuple[Any, ...] = (
+    DREAMTALK_PG_settings,
+    DREAMTALK_AP_preferences,
+    operators.DREAMTALK_OT_add_avatar,
+    operators.DREAMTALK_OT_generate,
+    operators.DREAMTALK_OT_key_finished_take,
+    operators.DREAMTALK_OT_cancel,
+    operators.DREAMTALK_OT_import_curves,
+    operators.DREAMTALK_OT_export,
+    operators.DREAMTALK_OT_start_server,
+    operators.DREAMTALK_OT_stop_server,
+    operators.DREAMTALK_OT_copy_command,
+    panel.DREAMTALK_PT_speak,
+    panel.DREAMTALK_PT_files,
+)
+
+
+def register() -> None:
+    """Add the extension to Blender."""
+    for item in CLASSES:
+        bpy.utils.register_class(item)
+    bpy.types.Scene.dream_talk = bpy.props.PointerProperty(type=DREAMTALK_PG_settings)
+    server_status.register()
+
+
+def unregister() -> None:
+    """Remove the extension: stop its work, and the server if this Blender started it."""
+    generate.cancel_all()
+    server_status.unregister()
+    server_process.stop()
+    del bpy.types.Scene.dream_talk
+    for item in reversed(CLASSES):
+        bpy.utils.unregister_class(item)
