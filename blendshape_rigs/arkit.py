@@ -1,7 +1,7 @@
 """ARKit's 52 face blendshapes: names, order, mirror pairs and regions.
 
-Source: Apple, ``ARFaceAnchor.BlendShapeLocation``. The order is the one in which the Live Link Face app writes its
-columns. Left and right are the *subject's* left and right.
+Source: Apple, ``ARFaceAnchor.BlendShapeLocation``. The order is Apple's; the Live Link Face app writes its
+columns in it too, but with left and right of jaw and mouth swapped. Left and right are the *subject's*.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ REGIONS: Final[dict[str, tuple[int, ...]]] = {
     region: tuple(i for i, name in enumerate(ARKIT_NAMES) if REGION_OF[name] == region)
     for region in ("brow", "eye", "nose_cheek", "jaw", "mouth", "tongue")
 }
-"""Channel indices by region: brow, eye, nose_cheek, jaw, mouth, tongue. Together they are all 52, once each."""
+"""Channel indices by region: brow, eye, nose_cheek, jaw, mouth, tongue. Together they are all 52."""
 
 LIP_CHANNELS: Final[tuple[int, ...]] = tuple(sorted(REGIONS["jaw"] + REGIONS["mouth"] + REGIONS["tongue"]))
 """The 28 channels that lip refinement predicts: jaw, mouth and tongue."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,9 +39,11 @@ class FaceCurves:
     Frame ``i`` is at ``start + i / fps`` seconds.
 
     Attributes:
-        values: (T, 52) float32, ARKit-52 weights in the order of ``ARKIT_NAMES``; 0 is rest, 1 is the full shape.
-        head_rotation: (T, 3) float32 radians: pitch (positive looks down), yaw (positive turns to the subject's
-            left), roll (positive tilts the head to the subject's left shoulder). Applied yaw, then pitch, then roll.
+        values: (T, 52) float32, ARKit-52 weights in the order of ``ARKIT_NAMES``; 0 is rest, 1 is the full
+            shape.
+        head_rotation: (T, 3) float32 radians: pitch (positive looks down), yaw (positive turns to the
+            subject's left), roll (positive tilts the head to the subject's left shoulder). Applied yaw, then
+            pitch, then roll.
         head_translation: (T, 3) float32 metres: to the subject's left, up, forward.
         fps: frames per second, finite and above zero.
         start: seconds of the first frame.
@@ -104,7 +107,7 @@ class FaceCurves:
         """Return (T, 58) float32: 52 weights, head rotation, head translation."""
         return np.concatenate([self.values, self.head_rotation, self.head_translation], axis=1)
 
-    def with_stacked(self, array: npt.NDArray[np.floating], **changes: object) -> FaceCurves:
+    def with_stacked(self, array: npt.NDArray[np.floating[Any]], **changes: object) -> FaceCurves:
         """Return a copy whose channels are the (T, 58) ``array`` of :meth:`stacked`, with fields changed."""
         channels = {
             "values": array[:, :ARKIT_COUNT],
