@@ -58,8 +58,8 @@ def _add_shape_keys(head: Any, avatar: ProxyAvatar) -> None:
 def spawn_avatar(collection: Any, location: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> Any:
     """Add the proxy avatar to ``collection`` and return its head, a mesh object.
 
-    The head's origin is the neck pivot, so that its own rotation and location are the head pose. An empty above it
-    in the hierarchy places the avatar: move that one.
+    The head's origin is the neck pivot, so that its own rotation and location are the head pose. Its parent,
+    an empty, places the avatar: move that one.
 
     Args:
         collection: where to link the two new objects.

@@ -109,7 +109,8 @@ def is_loopback(url: str) -> bool:
 def _check_protocol(version: Any) -> None:
     if version != PROTOCOL_VERSION:
         raise ProtocolMismatch(
-            f"The server speaks protocol {version}, this add-on {PROTOCOL_VERSION}: update the older of the two"
+            f"The server speaks protocol {version}, this add-on {PROTOCOL_VERSION}: "
+            "update the older of the two"
         )
 
 
@@ -155,7 +156,7 @@ class ServerClient:
 
         Raises:
             ServerUnreachable: when nothing answers in time.
-            ServerError: for a refusal, with the server's own sentence, or an answer larger than ``limit`` bytes.
+            ServerError: for a refusal, with the server's own sentence, or an answer above ``limit`` bytes.
         """
         connection = self._connection()
         all_headers = {"Authorization": f"Bearer {self._address.token}", **(headers or {})}

@@ -23,7 +23,7 @@ def _channelbag(action: Any, slot: Any, ensure: bool) -> Any | None:
 
 
 def new_curves(action: Any, id_type: str, name: str) -> Any:
-    """Return the F-curve collection of ``action`` for ``id_type`` (``"KEY"`` or ``"OBJECT"``), made when missing.
+    """Return the F-curves of ``action`` for ``id_type`` (``"KEY"`` or ``"OBJECT"``), made when missing.
 
     Args:
         action: the Action; before 4.4 it must serve no other kind of data.
@@ -83,7 +83,7 @@ def strip_collection(scene: Any) -> Any:
 
 
 def sequencer_scene(context: Any) -> Any:
-    """Return the scene that the sequencer shows: from 5.0 the workspace may show another one than the 3D view."""
+    """Return the scene that the sequencer shows; from 5.0 it may be another one than the 3D view's."""
     workspace = context.workspace
     return (getattr(workspace, "sequencer_scene", None) if workspace else None) or context.scene
 
@@ -91,7 +91,7 @@ def sequencer_scene(context: Any) -> Any:
 def has_audio() -> bool:
     """Tell whether this build can load sounds; the 4.2 wheel of bpy has no audio system."""
     try:
-        import aud  # noqa: F401
+        import aud  # type: ignore[import-not-found] # noqa: F401
     except ImportError:
         return False
     return True
@@ -103,7 +103,7 @@ def eevee_engine() -> str:
 
 
 def usd_library() -> Any | None:
-    """Return Blender's bundled ``pxr`` package, or None in builds without it (the 4.2 wheel, Debian's builds)."""
+    """Return Blender's bundled ``pxr`` package, or None in builds without it, such as Debian's."""
     if hasattr(bpy.utils, "expose_bundled_modules"):
         bpy.utils.expose_bundled_modules()
     try:

@@ -1,7 +1,7 @@
 """Put the animation of a GLB file at the right second. Standard library and numpy only.
 
-Blender's glTF exporter writes a key at second ``frame / (fps * fps_base)``: late by the scene's first frame, and wrong
-wherever ``fps_base`` is not 1, as at 29.97 fps.
+Blender's glTF exporter writes a key at second ``frame / (fps * fps_base)``: late by the scene's first frame,
+and wrong wherever ``fps_base`` is not 1, as at 29.97 fps.
 """
 
 from __future__ import annotations

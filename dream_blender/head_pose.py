@@ -1,9 +1,9 @@
 """Head pose of FaceCurves in Blender's axes. numpy only.
 
-FaceCurves: +X subject's left, +Y up, +Z forward. Blender: +X subject's left, -Y forward, +Z up. So (x, y, z) becomes
-(x, -z, y). The pose is applied yaw, then pitch, then roll, each about the axis that the previous turns have moved:
-R = R(up, yaw) R(left, pitch) R(forward, -roll) = Rz(yaw) Rx(pitch) Ry(roll) in Blender's axes, which is Blender's
-Euler order YXZ with x = pitch, y = roll, z = yaw.
+FaceCurves: +X subject's left, +Y up, +Z forward. Blender: +X subject's left, -Y forward, +Z up. So (x, y, z)
+becomes (x, -z, y). The pose is applied yaw, then pitch, then roll, each about the axis as the turns before
+it moved it: R = R(up, yaw) R(left, pitch) R(forward, -roll), in Blender's axes Rz(yaw) Rx(pitch) Ry(roll). That is
+Blender's Euler order YXZ with x = pitch, y = roll, z = yaw.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def matrices_from_euler(euler: npt.ArrayLike) -> Array:
 
 
 def euler_from_matrices(matrices: Array) -> Array:
-    """Return (T, 3) Blender Euler angles (x, y, z) rad in the order YXZ, without jumps of a turn over time."""
+    """Return (T, 3) Blender Euler angles (x, y, z) rad in the order YXZ, without jumps over time."""
     x = np.arcsin(np.clip(matrices[:, 2, 1], -1.0, 1.0))
     y = np.arctan2(-matrices[:, 2, 0], matrices[:, 2, 2])
     z = np.arctan2(-matrices[:, 0, 1], matrices[:, 1, 1])

@@ -41,7 +41,7 @@ def set_scene_fps(scene: Any, fps: float) -> None:
 
 
 def _open_character(path: Path | None) -> Any:
-    """Return a character in a fresh scene: the proxy avatar, or the ARKit-keyed mesh of the file at ``path``."""
+    """Return a character in a fresh scene: the proxy avatar, or the one in the file at ``path``."""
     bpy.ops.wm.read_factory_settings()
     for item in list(bpy.data.objects):
         bpy.data.objects.remove(item)
@@ -106,7 +106,7 @@ def export_command(arguments: argparse.Namespace) -> None:
 
 
 def render_command(arguments: argparse.Namespace) -> None:
-    """Render stills of curves on a character at the asked seconds; files are named ``000.png``, ``001.png``, …"""
+    """Render stills of curves on a character at the asked seconds, as ``000.png``, ``001.png``, …"""
     character, curves = _prepare(read_curves(arguments.curves), arguments.character, None)
     scene = bpy.context.scene
     scene.frame_set(_FIRST_FRAME)

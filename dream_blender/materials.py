@@ -15,7 +15,7 @@ COLOUR_ATTRIBUTE = "Colour"
 
 @dataclass(frozen=True)
 class Surface:
-    """How light meets one part of the avatar: roughness, specular level and subsurface weight, all in [0, 1]."""
+    """How light meets one part of the avatar: roughness, specular level, subsurface weight; in [0, 1]."""
 
     roughness: float = 0.5
     specular: float = 0.5

@@ -1,7 +1,9 @@
-"""The operators of the sidebar. Each says why it is greyed out, reports errors in one sentence, undoes in one step."""
+"""The operators of the sidebar. Each says why it is greyed out, and undoes in one step."""
 
 # Blender reads properties from annotations, which type checkers take for types.
 # mypy: disable-error-code="misc,valid-type"
+# Blender names its classes KIND_OT_name and the like.
+# ruff: noqa: N801
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +189,7 @@ class DREAMTALK_OT_export(bpy.types.Operator):
         settings = context.scene.dream_talk
         suffix = f".{settings.export_format.lower()}"
         action = take_of(settings.character)
+        assert action is not None  # poll saw to it
         self.filepath = bpy.path.ensure_ext(bpy.path.clean_name(action.name), suffix)
         self.filter_glob = f"*{suffix}"
         context.window_manager.fileselect_add(self)

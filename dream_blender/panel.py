@@ -2,6 +2,8 @@
 
 # Blender's classes have no types.
 # mypy: disable-error-code="misc"
+# Blender names its classes KIND_OT_name and the like.
+# ruff: noqa: N801
 from typing import Any
 
 import bpy

@@ -2,6 +2,8 @@
 
 # Blender reads properties from annotations, which type checkers take for types.
 # mypy: disable-error-code="misc,valid-type"
+# Blender names its classes KIND_OT_name and the like.
+# ruff: noqa: N801
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ class DREAMTALK_AP_preferences(bpy.types.AddonPreferences):
     )
     environment: bpy.props.StringProperty(
         name="Environment",
-        description="Folder of the Python environment that the dreamtalk command is in; used to start the server",
+        description="Folder of the Python environment with the dreamtalk command; used to start the server",
         subtype="DIR_PATH",
     )
 

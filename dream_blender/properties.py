@@ -2,6 +2,8 @@
 
 # Blender reads properties from annotations, which type checkers take for types.
 # mypy: disable-error-code="misc,valid-type"
+# Blender names its classes KIND_OT_name and the like.
+# ruff: noqa: N801
 from typing import Any
 
 import bpy

@@ -20,7 +20,7 @@ _LIGHTS = (
 
 
 def _bounds(head: Any) -> tuple[Vector, float]:
-    """Return where to look (m, world: a little above the middle, at the face) and the height (m) of ``head``."""
+    """Return where to look (m, world; a little above the middle) and the height (m) of ``head``."""
     points = np.empty(len(head.data.vertices) * 3, np.float32)
     head.data.vertices.foreach_get("co", points)
     points = points.reshape(-1, 3)

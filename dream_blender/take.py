@@ -41,11 +41,16 @@ def plain_name(name: str) -> str:
 
 
 def arkit_keys(character: Any) -> dict[str, Any]:
-    """Return the shape keys of ``character`` by ARKit name, in ARKit's order; empty for an object without any."""
+    """Return the shape keys of ``character`` by ARKit name, in ARKit's order; empty when it has none."""
     if character is None or character.type != "MESH" or character.data.shape_keys is None:
         return {}
     found = {plain_name(key.name): key for key in character.data.shape_keys.key_blocks}
     return {name: found[name.lower()] for name in ARKIT_NAMES if name.lower() in found}
+
+
+def value_path(key: Any) -> str:
+    """Return the animation path of a shape key's value."""
+    return f'key_blocks["{bpy.utils.escape_identifier(key.name)}"].value'
 
 
 def problem_with(character: Any) -> str:
@@ -61,13 +66,12 @@ def problem_with(character: Any) -> str:
         return f"The shape keys of '{character.name}' are absolute: switch on Relative"
     animation = character.data.shape_keys.animation_data
     driven = {driver.data_path for driver in animation.drivers} if animation else set()
-    stuck = [
-        key.name
-        for key in keys.values()
-        if f'key_blocks["{bpy.utils.escape_identifier(key.name)}"].value' in driven
-    ]
+    stuck = [key.name for key in keys.values() if value_path(key) in driven]
     if stuck:
-        return f"Drivers hold {len(stuck)} shape keys of '{character.name}' ({stuck[0]}, …): delete those drivers first"
+        return (
+            f"Drivers hold {len(stuck)} shape keys of '{character.name}', such as {stuck[0]}: "
+            "delete those drivers first"
+        )
     return ""
 
 
@@ -83,7 +87,7 @@ def fill_curve(curve: Any, frames: npt.NDArray[np.float64], values: npt.NDArray[
 
 
 def _snapped(frames: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Put frames that miss a whole one by less than a hundredth on it: ``fps_base`` is only a 32-bit float."""
+    """Put frames within a hundredth of a whole one on it: ``fps_base`` is only a 32-bit float."""
     whole = np.round(frames)
     return np.where(np.abs(frames - whole) < 0.01, whole, frames)
 
@@ -113,8 +117,7 @@ def _key_shapes(action: Any, character: Any, curves: FaceCurves, frames: npt.NDA
         key.mute = False  # a muted key is dropped by exporters
         key.slider_min = max(min(key.slider_min, float(values.min())), -_SLIDER_LIMIT)
         key.slider_max = min(max(key.slider_max, float(values.max())), _SLIDER_LIMIT)
-        path = f'key_blocks["{bpy.utils.escape_identifier(key.name)}"].value'
-        fill_curve(channels.new(path), frames, values)
+        fill_curve(channels.new(value_path(key)), frames, values)
     compat.assign(shape_keys, action)
 
 
@@ -140,7 +143,7 @@ def _new_action(name: str, curves: FaceCurves) -> Any:
 def key_take(
     character: Any, curves: FaceCurves, name: str, origin_frame: float, fps: float, head: bool = True
 ) -> Any:
-    """Key ``curves`` on ``character`` as a new Action and return it; earlier takes stay in the file, unassigned.
+    """Key ``curves`` on ``character`` as a new Action and return it; earlier takes stay in the file.
 
     Args:
         character: mesh object with ARKit-named shape keys. Every one of them is keyed, zeros too.
@@ -181,9 +184,10 @@ def take_of(character: Any) -> Any | None:
 
 
 def _provenance(action: Any) -> Provenance:
-    stored = json.loads(action[TAKE_MARK]) if TAKE_MARK in action else {"source": "action"}
-    known = {name: stored[name] for name in Provenance.__dataclass_fields__ if name in stored}
-    return Provenance(**known)
+    if TAKE_MARK not in action:
+        return Provenance(source="action")
+    stored: dict[str, Any] = json.loads(action[TAKE_MARK])
+    return Provenance(**{name: stored[name] for name in Provenance.__dataclass_fields__ if name in stored})
 
 
 def _sample(curves: list[Any], path: str, index: int, frames: npt.NDArray[np.float64]) -> Any | None:
@@ -215,8 +219,7 @@ def read_take(
     values = np.zeros((len(frames), len(ARKIT_NAMES)), np.float32)
     shape_curves = compat.assigned_curves(character.data.shape_keys)
     for name, key in arkit_keys(character).items():
-        path = f'key_blocks["{bpy.utils.escape_identifier(key.name)}"].value'
-        sampled = _sample(shape_curves, path, 0, frames)
+        sampled = _sample(shape_curves, value_path(key), 0, frames)
         values[:, ARKIT_NAMES.index(name)] = key.value if sampled is None else sampled
     rest = rest_of(character)
     channels = np.tile(rest, (len(frames), 1))

@@ -10,8 +10,8 @@ from . import compat
 def set_frames_per_second(path: Path, fps: float) -> bool:
     """Author ``framesPerSecond`` and ``timeCodesPerSecond`` in the USD layer at ``path``.
 
-    Time codes are frames, so playback is right even when only ``timeCodesPerSecond`` is; ``framesPerSecond`` is what
-    other programs show and import at. Returns whether this build of Blender has the library to do it.
+    Time codes are frames, so playback is right even when only ``timeCodesPerSecond`` is; ``framesPerSecond``
+    is what other programs show and import at. Returns whether this build of Blender has the library to do it.
 
     Args:
         path: a .usd, .usda or .usdc file.

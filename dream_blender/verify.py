@@ -14,6 +14,7 @@ from ..blendshape_rigs.curves import FaceCurves
 from ..blendshape_rigs.formats import read_curves
 from . import compat
 from .glb_times import float_accessor, read_glb
+from .take import value_path
 
 TOLERANCE = 1e-4
 Weights = dict[str, tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]
@@ -48,7 +49,7 @@ def _read_fbx(path: Path) -> Weights:
     for shape_keys in bpy.data.shape_keys:
         curves = {curve.data_path: curve for curve in compat.assigned_curves(shape_keys)}
         for key in shape_keys.key_blocks:
-            curve = curves.get(f'key_blocks["{bpy.utils.escape_identifier(key.name)}"].value')
+            curve = curves.get(value_path(key))
             if curve is None:
                 continue
             points = np.empty(len(curve.keyframe_points) * 2, np.float32)
@@ -98,7 +99,7 @@ def _reader(suffix: str) -> Callable[[Path], Weights] | None:
 
 
 def verify_export(path: Path, curves: FaceCurves, names: Mapping[str, str]) -> float | None:
-    """Compare the file at ``path`` with ``curves``; return the largest error, or None for a format not read back.
+    """Compare the file at ``path`` with ``curves``; return the largest error, None for a kind not read back.
 
     Run it last: reading an FBX back replaces the open scene.
 

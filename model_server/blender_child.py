@@ -1,8 +1,8 @@
-"""Run Blender's part of the work in a process of its own: ``python -m model_server.blender_child export …``.
+"""Run Blender's part of the work in its own process: ``python -m model_server.blender_child export …``.
 
-The extension imports its packages relatively, as parts of one parent package. Outside Blender that parent is made
-here, so that the very code that users install also serves the command line. Blender gets its own process because its
-libraries clash with others of the same name, and because a missing graphics driver ends the whole process.
+The extension imports its packages relatively, as parts of one parent package. Outside Blender that parent is
+made here, so that the very code that users install also serves the command line. Blender gets its own process
+because its libraries clash with others of the same name, and because a missing graphics driver ends it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Build the Blender extension: ``python scripts/build_extension.py`` writes ``dist/dream_talk-<version>.zip``.
+"""Build the Blender extension: ``python scripts/build_extension.py`` writes ``dist/dream_talk-VERSION.zip``.
 
-Only what Blender needs goes in: the manifest, the licence, the root package, ``dream_blender`` and ``blendshape_rigs``
-with its assets. Blender's own command builds and validates the package; it comes with the ``bpy`` wheel.
+Only what Blender needs goes in: the manifest, the licence, the root package, ``dream_blender`` and
+``blendshape_rigs`` with its assets. Blender's own command, which comes with the ``bpy`` wheel, builds and
+validates the package.
 """
 
 from __future__ import annotations
