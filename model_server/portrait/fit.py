@@ -1,0 +1,267 @@
+"""Finds the face in a photograph and measures it: landmarks, head pose, the expression it already wears."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import nnls
+
+from blendshape_rigs.arkit import ARKIT_COUNT, ARKIT_INDEX
+from model_server.errors import PortraitError
+
+from .photo import Photo
+from .rig import LandmarkRig
+from .topology import (
+    CHIN,
+    FOREHEAD,
+    LANDMARKS,
+    LEFT_CHEEK,
+    LOWER_LIP_RINGS,
+    RIGHT_CHEEK,
+    UPPER_LIP_RINGS,
+)
+
+Bytes = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+
+MINIMUM_FACE_PIXELS = 40
+MAXIMUM_TURN_DEGREES = 35.0
+_DETECTION_SIDE = 1280
+_MAXIMUM_FACES = 8
+_log = logging.getLogger(__name__)
+
+# What the mouth of a photograph may already be doing. Other shapes look too much like other faces.
+_MOUTH_SHAPES = (
+    "jawOpen", "mouthPucker", "mouthFunnel",
+    "mouthSmileLeft", "mouthSmileRight", "mouthFrownLeft", "mouthFrownRight",
+    "mouthStretchLeft", "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight",
+    "mouthLowerDownLeft", "mouthLowerDownRight",
+)  # fmt: skip
+
+# Lines that MediaPipe's C++ parts print on every start; everything else is passed on.
+_NOISE = re.compile(
+    rb"Created TensorFlow Lite XNNPACK delegate|before absl::InitializeLog|inference_feedback_manager"
+    rb"|landmark_projection_calculator|gl_context|XNNPACK|GL version"
+)
+
+
+@dataclass(frozen=True)
+class PortraitFit:
+    """Where the face of a photograph is and how it is posed. Camera axes: x right in the picture, y up, z forward.
+
+    Attributes:
+        landmarks: (478, 3) float32 pixels, camera axes with y negated image rows; the last ten are the irises.
+        rotation: (3, 3) float32, head axes to camera axes.
+        scale: pixels a metre.
+        origin: (3,) float32 pixels, where the rig's origin lies in camera axes.
+        expression: (52,) float32 in [0, 1], what the mouth already does.
+        faces: how many faces were found.
+    """
+
+    landmarks: Floats
+    rotation: Floats
+    scale: float
+    origin: Floats
+    expression: Floats
+    faces: int
+
+    @property
+    def points(self) -> Floats:
+        """(468, 2) float32 pixel columns and rows of the landmarks."""
+        return self.landmarks[:LANDMARKS, :2] * np.array([1, -1], np.float32)
+
+    @property
+    def face_width(self) -> float:
+        """Pixels between the ears' landmarks, in the face's own plane."""
+        return float(np.linalg.norm(self.landmarks[LEFT_CHEEK] - self.landmarks[RIGHT_CHEEK]))
+
+    @property
+    def face_height(self) -> float:
+        """Pixels from the chin to the top of the forehead, in the face's own plane."""
+        return float(np.linalg.norm(self.landmarks[FOREHEAD] - self.landmarks[CHIN]))
+
+    @property
+    def pose_degrees(self) -> Floats:
+        """(3,) float32 pitch, yaw, roll degrees of the head in the photograph."""
+        return rotation_angles(self.rotation)
+
+    def to_camera(self, head: npt.NDArray[np.floating]) -> Floats:
+        """Return points (..., 3) of the rig's axes, metres, as pixels in camera axes."""
+        return np.asarray(self.scale * head @ self.rotation.T + self.origin, np.float32)
+
+
+def rotation_matrix(pitch: float, yaw: float, roll: float) -> Floats:
+    """Return the (3, 3) head rotation of FaceCurves angles in radians: yaw, then pitch, then roll, on moved axes."""
+    (cp, sp), (cy, sy), (cr, sr) = ((np.cos(a), np.sin(a)) for a in (pitch, yaw, -roll))
+    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    about_x = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
+    about_z = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
+    return np.asarray(about_y @ about_x @ about_z, np.float32)
+
+
+def rotation_angles(rotation: npt.NDArray[np.floating]) -> Floats:
+    """Return (3,) pitch, yaw, roll in degrees of a (3, 3) rotation; undoes :func:`rotation_matrix`."""
+    pitch = np.arcsin(np.clip(-rotation[1, 2], -1, 1))
+    yaw = np.arctan2(rotation[0, 2], rotation[2, 2])
+    roll = -np.arctan2(rotation[1, 0], rotation[1, 1])
+    return np.degrees(np.array([pitch, yaw, roll])).astype(np.float32)
+
+
+def fit_portrait(photo: Photo, rig: LandmarkRig) -> PortraitFit:
+    """Find and measure the face of ``photo``; of several faces the largest is taken.
+
+    Raises:
+        PortraitError: for no face, a face that is too small, or one that is turned too far away.
+    """
+    faces = detect_faces(photo.pixels)
+    if not faces:
+        raise PortraitError(
+            f"no face was found in '{photo.name}'; give a photograph with one face, seen from the front, well lit"
+        )
+    widths = [float(np.ptp(face[:, 0])) for face in faces]
+    if len(faces) > 1:
+        _log.warning("'%s' shows %d faces; the largest is animated", photo.name, len(faces))
+    if max(widths) < MINIMUM_FACE_PIXELS:
+        raise PortraitError(
+            f"the face in '{photo.name}' is only {max(widths):.0f} pixels wide; crop closer or give a larger "
+            f"photograph (at least {MINIMUM_FACE_PIXELS} pixels)"
+        )
+    fit = _measure(faces[int(np.argmax(widths))], rig, len(faces))
+    turn = float(np.abs(fit.pose_degrees[:2]).max())
+    if turn > MAXIMUM_TURN_DEGREES:
+        raise PortraitError(
+            f"the face in '{photo.name}' is turned {turn:.0f}° away; give a photograph that looks at the camera "
+            f"(up to {MAXIMUM_TURN_DEGREES:.0f}°)"
+        )
+    return fit
+
+
+def detect_faces(pixels: Bytes) -> list[Floats]:
+    """Return the landmarks (478, 3) float32 pixels, camera axes, of every face found in (H, W, 3) uint8 RGB."""
+    from mediapipe.python.solutions.face_mesh import FaceMesh
+
+    options = {"static_image_mode": True, "refine_landmarks": True, "min_detection_confidence": 0.5}
+    shrink = min(1.0, _DETECTION_SIDE / max(pixels.shape[:2]))
+    small = cv2.resize(pixels, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA) if shrink < 1 else pixels
+    with without_native_noise():
+        with FaceMesh(max_num_faces=_MAXIMUM_FACES, **options) as mesh:
+            boxes = [_box(face / shrink) for face in _landmarks(mesh, np.ascontiguousarray(small))]
+        if not boxes:
+            boxes = [box / shrink for box in _distant_faces(np.ascontiguousarray(small))]
+        found = []
+        with FaceMesh(max_num_faces=1, **options) as mesh:
+            for box in boxes:
+                crop, corner, zoom = _square_crop(pixels, box)
+                for face in _landmarks(mesh, crop)[:1]:
+                    found.append(face / zoom + np.array([corner[0], -corner[1], 0], np.float32))
+    return found
+
+
+def _landmarks(mesh: Any, image: Bytes) -> list[Floats]:
+    height, width = image.shape[:2]
+    scale = np.array([width, -height, -width], np.float32)
+    faces = mesh.process(image).multi_face_landmarks or []
+    return [np.array([[p.x, p.y, p.z] for p in face.landmark], np.float32) * scale for face in faces]
+
+
+def _box(face: Floats) -> Floats:
+    """Return (4,) left, top, right, bottom pixels."""
+    x, y = face[:, 0], -face[:, 1]
+    return np.array([x.min(), y.min(), x.max(), y.max()], np.float32)
+
+
+def _distant_faces(image: Bytes) -> list[Floats]:
+    """Return boxes (4,) of faces too small in the picture for the mesh's own detector."""
+    from mediapipe.python.solutions.face_detection import FaceDetection
+
+    height, width = image.shape[:2]
+    with FaceDetection(model_selection=1, min_detection_confidence=0.5) as detector:
+        detections = detector.process(image).detections or []
+    boxes = [d.location_data.relative_bounding_box for d in detections[:_MAXIMUM_FACES]]
+    return [
+        np.array([b.xmin * width, b.ymin * height, (b.xmin + b.width) * width, (b.ymin + b.height) * height])
+        for b in boxes
+    ]
+
+
+def _square_crop(pixels: Bytes, box: Floats) -> tuple[Bytes, Floats, float]:
+    """Return a square around a face at a size that suits the detector, its corner in pixels and its zoom."""
+    centre, side = (box[:2] + box[2:]) / 2, 2.0 * float((box[2:] - box[:2]).max())
+    corner = np.maximum(np.floor(centre - side / 2), 0).astype(int)
+    end = np.minimum(np.ceil(centre + side / 2).astype(int), pixels.shape[1::-1])
+    crop = pixels[corner[1] : end[1], corner[0] : end[0]]
+    zoom = 512.0 / max(crop.shape[:2])
+    interpolation = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
+    crop = cv2.resize(crop, None, fx=zoom, fy=zoom, interpolation=interpolation)
+    return np.ascontiguousarray(crop), corner.astype(np.float32), zoom
+
+
+def _measure(face: Floats, rig: LandmarkRig, faces: int) -> PortraitFit:
+    """Fit pose and mouth expression in turns: each needs the other."""
+    expression = np.zeros(ARKIT_COUNT, np.float32)
+    for _ in range(4):
+        rotation, scale, origin = _similarity(rig.shape(expression), face[:LANDMARKS])
+        local = (face[:LANDMARKS] - origin) @ rotation / scale
+        expression = _mouth_expression(local, rig)
+    return PortraitFit(face, rotation, scale, origin, expression, faces)
+
+
+def _similarity(model: Floats, seen: Floats) -> tuple[Floats, float, Floats]:
+    """Return rotation, scale and translation that lay ``model`` on ``seen`` best; the mouth and lids count less."""
+    weight = np.ones(LANDMARKS)
+    weight[[i for ring in UPPER_LIP_RINGS + LOWER_LIP_RINGS for i in ring]] = 0.1
+    weight /= weight.sum()
+    a, b = weight @ model, weight @ seen
+    u, singular, vt = np.linalg.svd((seen - b).T @ (weight[:, None] * (model - a)))
+    sign = np.array([1, 1, np.linalg.det(u @ vt)])
+    rotation = (u * sign) @ vt
+    # The scale is taken in the picture's plane alone: the detector's depth is only a guess.
+    flat = ((model - a) @ rotation.T)[:, :2]
+    scale = float((weight[:, None] * flat * (seen - b)[:, :2]).sum() / (weight[:, None] * flat**2).sum())
+    return rotation.astype(np.float32), scale, (b - scale * rotation @ a).astype(np.float32)
+
+
+def _mouth_expression(local: Floats, rig: LandmarkRig) -> Floats:
+    """Return (52,) float32: non-negative weights of the mouth shapes that explain the lips (468, 3) metres.
+
+    The lips' place on the face is free, so that a long chin is no expression.
+    """
+    lips = sorted({i for ring in UPPER_LIP_RINGS + LOWER_LIP_RINGS for i in ring})
+    columns = [ARKIT_INDEX[name] for name in _MOUTH_SHAPES]
+    shapes = rig.deltas[columns][:, lips, :2].reshape(len(columns), -1).T
+    offset = (local - rig.rest)[lips, :2].reshape(-1)
+    free = np.zeros((offset.size, 2))
+    free[0::2, 0] = free[1::2, 1] = 1e-2
+    ridge = 0.004 * np.eye(len(columns), len(columns) + 4)
+    system = np.vstack([np.hstack([shapes, free, -free]), ridge])
+    weights, _ = nnls(system.astype(np.float64), np.concatenate([offset, np.zeros(len(columns))]))
+    expression = np.zeros(ARKIT_COUNT, np.float32)
+    expression[columns] = np.clip(weights[: len(columns)], 0, 1)
+    return expression
+
+
+@contextmanager
+def without_native_noise() -> Iterator[None]:
+    """Hold back what MediaPipe writes to stderr, then pass on all but the known start-up lines."""
+    with tempfile.TemporaryFile() as held:
+        original = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(original, 2)
+            held.seek(0)
+            for line in held:
+                if not _NOISE.search(line):
+                    os.write(original, line)
+            os.close(original)

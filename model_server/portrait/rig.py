@@ -1,0 +1,41 @@
+"""The proxy avatar, reduced to what a portrait needs: its landmarks and how each ARKit shape moves them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from blendshape_rigs.avatar import ProxyAvatar
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class LandmarkRig:
+    """Landmarks of the proxy avatar in metres: +X the subject's left, +Y up, +Z forward.
+
+    Attributes:
+        rest: (468, 3) float32, in the order of the MediaPipe Face Mesh.
+        deltas: (52, 468, 3) float32, the movement of each full ARKit shape.
+        neck_pivot: (3,) float32, the point about which the head turns.
+    """
+
+    rest: Floats
+    deltas: Floats
+    neck_pivot: Floats
+
+    @classmethod
+    def from_avatar(cls, avatar: ProxyAvatar) -> LandmarkRig:
+        """Return the landmarks of ``avatar``."""
+        index = avatar.landmark_vertices
+        return cls(avatar.vertices[index], avatar.deltas[:, index], np.asarray(avatar.neck_pivot, np.float32))
+
+    def move(self, values: npt.NDArray[np.floating]) -> Floats:
+        """Return (468, 3) metres of movement for (52,) weights."""
+        return np.asarray(np.tensordot(values, self.deltas, axes=1), np.float32)
+
+    def shape(self, values: npt.NDArray[np.floating]) -> Floats:
+        """Return (468, 3) metres of the landmarks for (52,) weights."""
+        return self.rest + self.move(values)

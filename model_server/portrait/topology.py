@@ -1,0 +1,107 @@
+"""The MediaPipe Face Mesh: triangles and the named rings of landmarks that the portrait renderer moves.
+
+Source: the connections in the ``mediapipe`` package. Rings run from the subject's right to the subject's left; for
+both eyes from the outer to the inner corner.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import lru_cache
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int32]
+
+LANDMARKS = 468
+
+# From the top of the forehead to the subject's right, around the chin and back.
+FACE_OVAL = (
+    10, 109, 67, 103, 54, 21, 162, 127, 234, 93, 132, 58, 172, 136, 150, 149, 176, 148,
+    152, 377, 400, 378, 379, 365, 397, 288, 361, 323, 454, 356, 389, 251, 284, 332, 297, 338,
+)  # fmt: skip
+
+# Lip rings from the line where the lips touch (0) out to the vermilion border (3), corner to corner.
+UPPER_LIP_RINGS = (
+    (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308),
+    (62, 183, 42, 41, 38, 12, 268, 271, 272, 407, 292),
+    (76, 184, 74, 73, 72, 11, 302, 303, 304, 408, 306),
+    (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291),
+)
+LOWER_LIP_RINGS = (
+    (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308),
+    (62, 96, 89, 179, 86, 15, 316, 403, 319, 325, 292),
+    (76, 77, 90, 180, 85, 16, 315, 404, 320, 307, 306),
+    (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291),
+)
+INNER_MOUTH = UPPER_LIP_RINGS[0] + LOWER_LIP_RINGS[0][-2:0:-1]
+
+# Lid rings from the lid margin (0) outwards: the subject's left eye, then the right.
+UPPER_LID_RINGS = (
+    (
+        (263, 466, 388, 387, 386, 385, 384, 398, 362),
+        (359, 467, 260, 259, 257, 258, 286, 414, 463),
+        (446, 342, 445, 444, 443, 442, 441, 413, 464),
+    ),
+    (
+        (33, 246, 161, 160, 159, 158, 157, 173, 133),
+        (130, 247, 30, 29, 27, 28, 56, 190, 243),
+        (226, 113, 225, 224, 223, 222, 221, 189, 244),
+    ),
+)
+LOWER_LID_RINGS = (
+    (
+        (263, 249, 390, 373, 374, 380, 381, 382, 362),
+        (359, 255, 339, 254, 253, 252, 256, 341, 463),
+        (446, 261, 448, 449, 450, 451, 452, 453, 464),
+    ),
+    (
+        (33, 7, 163, 144, 145, 153, 154, 155, 133),
+        (130, 25, 110, 24, 23, 22, 26, 112, 243),
+        (226, 31, 228, 229, 230, 231, 232, 233, 244),
+    ),
+)
+EYE_LOOPS = tuple(upper[0] + lower[0][-2:0:-1] for upper, lower in zip(UPPER_LID_RINGS, LOWER_LID_RINGS, strict=True))
+IRIS_CENTRES = (473, 468)
+"""Landmarks of the irises, left and right; only the detector with refined landmarks gives them."""
+
+LEFT_CHEEK, RIGHT_CHEEK = 454, 234
+FOREHEAD, CHIN, NOSE_TIP = 10, 152, 1
+
+
+@lru_cache
+def face_triangles() -> Ints:
+    """Return the 852 triangles (852, 3) of the mesh; eyes and mouth are holes. Winding is not consistent."""
+    from mediapipe.python.solutions.face_mesh_connections import FACEMESH_TESSELATION
+
+    neighbours: dict[int, set[int]] = {}
+    for first, second in FACEMESH_TESSELATION:
+        neighbours.setdefault(first, set()).add(second)
+        neighbours.setdefault(second, set()).add(first)
+    cliques = {
+        tuple(sorted((first, second, third)))
+        for first, around in neighbours.items()
+        for second, third in combinations(sorted(around), 2)
+        if third in neighbours[second]
+    }
+    uses = Counter(pair for clique in cliques for pair in combinations(clique, 2))
+    # The triangle around a single inner vertex is a clique but no face: each of its edges is used three times.
+    faces = sorted(clique for clique in cliques if min(uses[pair] for pair in combinations(clique, 2)) < 3)
+    return np.array(faces, dtype=np.int32)
+
+
+def strip(first: tuple[int, ...], second: tuple[int, ...]) -> Ints:
+    """Return triangles (N, 3) of the band between two rings of equal length; shared ends give no triangle."""
+    triangles = []
+    for a, b, c, d in zip(first, first[1:], second, second[1:], strict=False):
+        triangles += [t for t in ((a, b, c), (b, d, c)) if len(set(t)) == 3]
+    return np.array(triangles, dtype=np.int32)
+
+
+def hole_triangles() -> Ints:
+    """Return triangles (N, 3) that close the mouth and both eyes."""
+    bands = [strip(UPPER_LIP_RINGS[0], LOWER_LIP_RINGS[0])]
+    bands += [strip(upper[0], lower[0]) for upper, lower in zip(UPPER_LID_RINGS, LOWER_LID_RINGS, strict=True)]
+    return np.concatenate(bands)
