@@ -166,7 +166,7 @@ def _monotone_tangents(
 def resample(curves: FaceCurves, fps: float) -> FaceCurves:
     """Return ``curves`` at another frame rate; frame i is exactly at ``curves.start + i / fps`` seconds.
 
-    The last frame is the last one at or before the last frame of ``curves``. Towards more frames the curves
+    The last frame is the last one before the end of ``curves``, so that the duration stays. Towards more frames the curves
     are interpolated smoothly and pass through every old sample. Towards fewer frames they are first
     low-passed at half the new rate (a windowed sinc), no lower, so that jitter does not fold into slow
     wobble. Either way each new value lies within the range of the old samples around it: there is no ringing,
@@ -179,17 +179,30 @@ def resample(curves: FaceCurves, fps: float) -> FaceCurves:
         raise CurvesError(f"fps is {fps}; choose a frame rate above 0 and up to 1000")
     if fps == curves.fps or not len(curves):
         return curves.with_stacked(curves.stacked(), fps=fps)
-    # The small term keeps the last frame when rounding puts it just past the end.
-    count = int(np.floor((len(curves) - 1) * fps / curves.fps + 1e-6)) + 1
+    # The small term keeps rounding from adding a frame at the very end.
+    count = int(np.ceil(len(curves) * fps / curves.fps - 1e-6))
     if count > MAX_FRAMES:
         raise CurvesError(f"{count} frames at {fps:g} fps are too many; split the performance")
-    position = np.arange(count) * (curves.fps / fps)
-    source = curves.stacked()
-    if fps > curves.fps:
-        resampled = interpolate(np.arange(len(curves), dtype=np.float64), source, position)
-    else:
-        resampled = _low_pass(source, position, curves.fps / fps)
-    return curves.with_stacked(resampled, fps=fps)
+    ratio = curves.fps / fps
+    return curves.with_stacked(read_at(curves.stacked(), np.arange(count) * ratio, ratio), fps=fps)
+
+
+def read_at(source: FloatArray, position: npt.NDArray[np.float64], ratio: float) -> FloatArray:
+    """Return (N, C) float32 curves read at ``position``: the work of :func:`resample`.
+
+    A position depends on no sample further away than ``SINC_LOBES * max(ratio, 1) + 1``, so that long curves can be
+    read piece by piece. Beyond the last sample the curves stay as they are.
+
+    Args:
+        source: (T, C) samples.
+        position: (N,) in samples.
+        ratio: old samples to a new one.
+    """
+    if ratio == 1:
+        return np.asarray(source[np.round(position).astype(np.intp)], np.float32)
+    if ratio < 1:
+        return interpolate(np.arange(len(source)), source, position)
+    return _low_pass(source, position, ratio)
 
 
 def _low_pass(source: FloatArray, position: npt.NDArray[np.float64], ratio: float) -> FloatArray:

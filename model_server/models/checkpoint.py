@@ -78,7 +78,10 @@ def load_checkpoint(path: str | Path, model_class: type[Network]) -> Network:
             f"{path.name} was trained for other channel names; use the weights of this version"
         )
     try:
-        config = get_type_hints(model_class.__init__)["config"](**json.loads(metadata["config"]))
+        settings = json.loads(metadata["config"])
+        # JSON knows no tuples, and a frozen configuration holds no lists.
+        settings = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+        config = get_type_hints(model_class.__init__)["config"](**settings)
         model = model_class(config)
         model.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:

@@ -36,9 +36,9 @@ def resample_stream(
         if piece is not None:
             held = piece if not len(held) else np.concatenate([held, piece])
         end = first_held + len(held)
-        # The last frame that can be read: all its neighbours are here, or there will be no more of them.
-        reach = end - 1 - (0 if piece is None else margin)
-        count = math.floor(reach / ratio + 1e-6) + 1 if reach >= 0 else 0
+        # Frames before `reach` can be read: all their neighbours are here, or there will be no more of them.
+        reach = end - (0 if piece is None else margin)
+        count = math.ceil(reach / ratio - 1e-6)
         if count > made:
             position = np.arange(made, count) * ratio - first_held
             yield _part(read_at(held, position, ratio), made / fps, fps, provenance)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from blendshape_rigs.curves import FaceCurves, Provenance, concatenate
+from blendshape_rigs.curves import FaceCurves, FloatArray, Provenance, concatenate
 from blendshape_rigs.filters import resample
 from model_server.audio.decode import AudioStream
 from model_server.audio.listener import PhoneListener
@@ -66,8 +66,7 @@ class SpeechToCurves:
             Cancelled: when ``progress`` raised it.
         """
         # 1. Hear: what is said, when, how loud and how high.
-        listener = PhoneListener(self.encoder)
-        heard = (track.features() for track in listener.listen(audio.blocks()))
+        heard = self.heard_features(audio)
 
         # 2. EmoDiff: expression and head pose from audio, initial state and emotion style.
         style = None if request.style is None else self._embed_style(request.style)
@@ -86,6 +85,10 @@ class SpeechToCurves:
     ) -> FaceCurves:
         """Return the whole performance; see :meth:`stream`."""
         return concatenate(list(self.stream(audio, request, progress)))
+
+    def heard_features(self, audio: AudioStream) -> Iterator[FloatArray]:
+        """Yield (n, 45) float32 phone-track features of consecutive pieces of a recording."""
+        return (track.features() for track in PhoneListener(self.encoder).listen(audio.blocks()))
 
     def heard_phones(self, audio: AudioStream) -> list[PhoneSegment]:
         """Return the timed phones of a whole recording, as the encoder hears them."""
