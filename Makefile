@@ -1,0 +1,37 @@
+# Every target sets up what it needs first; see `make help`.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench avatar extension clean
+
+export AUDIO PORTRAIT EMOTION
+
+help: ## Show this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+setup: ## Set up Debian packages, .venv and Python packages (the other targets do this too)
+	@bash scripts/setup_environment.sh
+
+demo: setup ## Animate a sample, or AUDIO=my.wav PORTRAIT=me.jpg EMOTION=angry:0.8, into out/demo
+	@.venv/bin/dreamtalk demo --out out/demo $${AUDIO:+--audio "$$AUDIO"} \
+		$${PORTRAIT:+--portrait "$$PORTRAIT"} $${EMOTION:+--emotion "$$EMOTION"}
+
+test: lint ## Check style and types, run all tests
+	@.venv/bin/python -m pytest
+
+lint: setup ## Check style and types only
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+	@.venv/bin/mypy
+
+bench: setup ## Measure speed and memory on this machine
+	@.venv/bin/dreamtalk bench
+
+avatar: setup ## Build the proxy avatar's asset anew
+	@.venv/bin/python -m avatar_builder
+
+extension: setup ## Build dist/dream_talk-<version>.zip for Blender
+	@.venv/bin/python scripts/build_extension.py
+
+clean: ## Remove .venv and all that was built
+	rm -rf .venv build dist out *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
