@@ -12,7 +12,7 @@ from .topology import Floats
 
 EAR_HEIGHT = 0.060
 EAR_WIDTH = 0.033
-EAR_MIDDLE = np.array([-0.073, -0.016, -0.066])
+EAR_MIDDLE = np.array([-0.073, -0.011, -0.067])
 EAR_TILT = np.radians(12.0)
 FLARE = 0.017
 # From the root behind the ear over the rim into the hollow: size, height as a share of the flare, height in millimetres.

@@ -18,7 +18,7 @@ CROWN = np.array([0.0, 0.93, -0.37])
 # The hairline on the subject's right, from the middle of the forehead to the nape.
 HAIRLINE = np.array([
     [0.000, 0.056, 0.014], [-0.024, 0.055, 0.010], [-0.046, 0.046, -0.004], [-0.062, 0.026, -0.024],
-    [-0.068, 0.004, -0.040], [-0.070, -0.012, -0.050], [-0.074, 0.008, -0.060], [-0.076, 0.016, -0.078],
+    [-0.068, 0.006, -0.037], [-0.071, -0.016, -0.047], [-0.074, -0.016, -0.056], [-0.076, 0.010, -0.066], [-0.076, 0.020, -0.080],
     [-0.075, -0.004, -0.098], [-0.068, -0.034, -0.112], [-0.050, -0.062, -0.128], [0.000, -0.072, -0.140],
 ])  # fmt: skip
 
@@ -44,12 +44,17 @@ def hair() -> Part:
     strand = turn[None, :] * 11 + 2.6 * rows[:, None] ** 1.5 + 0.8 * np.sin(turn * 3)[None, :]
     clump = 0.5 + 0.5 * np.sin(strand) * np.cos(strand * 0.37 + 1.0)
     fine = 0.5 + 0.5 * np.sin(strand * 2.3 + 1.3)
-    jag = 0.030 * (clump[-1] - 0.5) * (0.6 + front)
+    jag = 0.055 * (clump[-1] - 0.5) * (0.6 + front)
     polar = rows[:, None] * (limit + jag)[None, :] + 0.02
-    full = 0.0145 + 0.0075 * front[None, :] * smooth_step(rows, 0.2, 0.8)[:, None]
+    full = 0.0140 + 0.0080 * front[None, :] * smooth_step(rows, 0.1, 0.6)[:, None]
+    # A parting on the subject's left: the hair is lower there and sweeps up and over to the right.
+    parting = np.exp(-(((turn + 0.55) / 0.10) ** 2))[None, :] * smooth_step(rows, 0.15, 0.35)[:, None]
+    swept = np.exp(-(((turn + 0.05) / 0.42) ** 2))[None, :] * smooth_step(rows, 0.3, 0.75)[:, None]
     full = full - 0.0060 * smooth_step(np.abs(turn), 0.9, 1.5)[None, :] * smooth_step(rows, 0.3, 1.0)[:, None]
-    edge = np.sqrt(np.clip(1 - rows**5, 0.0, 1.0))[:, None]
-    lift = (full + 0.0042 * (clump - 0.5) * smooth_step(rows, 0.05, 0.3)[:, None] + 0.0014 * (fine - 0.5)) * edge
+    full = full - 0.0100 * parting + 0.0065 * swept
+    edge = np.clip(1 - rows**3.2, 0.0, 1.0)[:, None] ** 0.6
+    ripple = 0.0058 * (clump - 0.5) * smooth_step(rows, 0.05, 0.3)[:, None] + 0.0018 * (fine - 0.5)
+    lift = (full + ripple) * edge
     lift[-1] = -0.003
     cosine, sine = np.cos(polar), np.sin(polar)
     front_axis = np.array([0.0, 0.37, 0.93])
@@ -82,7 +87,7 @@ def brows(skin: Part) -> list[Part]:
     half_width = 0.0033 * np.clip(1.15 - 0.95 * along**1.6, 0.1, 1) * np.clip(along / 0.06 + 0.45, 0, 1)
     rise = np.clip(1 - (along / 0.2), 0, 1) * 0.0006
     rows = np.array([-1.0, -0.75, 0.0, 0.75, 1.0])
-    height = np.array([-0.0004, 0.0008, 0.0013, 0.0008, -0.0004])
+    height = np.array([-0.0004, 0.0005, 0.0008, 0.0005, -0.0004])
     grid = centre[None] + rows[:, None, None] * half_width[None, :, None] * np.array([0.12, 0.99, -0.1])
     grid[..., 1] += rise
     lift = height[:, None] * np.clip(np.minimum(along / 0.05, (1 - along) / 0.12), 0, 1)[None, :] - 0.0001

@@ -14,10 +14,10 @@ from .topology import Floats
 # Width, height and depth in millimetres from the middle incisor to the first molar.
 UPPER_TEETH = ((8.4, 10.2, 5.4), (6.6, 9.2, 5.2), (7.4, 9.8, 6.6), (6.9, 8.2, 7.6), (6.7, 7.8, 7.8), (9.8, 7.4, 9.4))
 LOWER_TEETH = ((5.4, 8.8, 5.0), (5.8, 8.9, 5.2), (6.8, 9.6, 6.4), (7.0, 8.2, 7.2), (7.1, 7.8, 7.4), (10.4, 7.2, 9.0))
-UPPER_FRONT = MOUTH_Z - 0.0098
-LOWER_FRONT = MOUTH_Z - 0.0128
-UPPER_EDGE = MOUTH_Y - 0.0006
-LOWER_EDGE = MOUTH_Y + 0.0004
+UPPER_FRONT = MOUTH_Z - 0.0090
+LOWER_FRONT = MOUTH_Z - 0.0122
+UPPER_EDGE = MOUTH_Y - 0.0028
+LOWER_EDGE = MOUTH_Y - 0.0012
 JAW_SHAPES: dict[str, Callable[[Floats], Floats]] = {
     "jawOpen": open_jaw,
     "jawForward": lambda points: np.tile([0.0, -0.0005, 0.0070], (len(points), 1)),

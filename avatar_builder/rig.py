@@ -73,14 +73,14 @@ class Rig:
         return handles
 
     def mouth(self, rule: LipRule, extra: dict[int, tuple[float, float, float]] | None = None,
-              below: float = -0.022) -> Floats:  # fmt: skip
+              below: float = -0.022, beyond: float = 0.055) -> Floats:  # fmt: skip
         """Return the field of a lip rule plus single landmarks' moves in millimetres on the subject's right side.
 
         ``extra`` moves are mirrored to the left.
         """
         handles = self.lips(rule)
         handles.update(self.both_sides(extra or {}))
-        return self.spread(handles, self.still(below=below))
+        return self.spread(handles, self.still(below=below, beyond=beyond))
 
     def both_sides(self, moves: dict[int, tuple[float, float, float]]) -> dict[int, Floats]:
         """Return handles in metres from moves in millimetres of landmarks on the right, with their mirror images."""

@@ -71,8 +71,7 @@ def _mouth(rig: Rig) -> dict[str, Floats]:
 
     def smile(u: Floats, level: int, upper: bool) -> Floats:
         a = np.abs(u)
-        middle = 0.8 if upper else 0.2
-        return _move(u, 9.0 * np.sign(u) * a**1.3, 8.0 * a**1.7 + middle * (1 - a**1.7), -6.0 * a**1.6 - 1.6 * _bulge(u))
+        return _move(u, 9.0 * np.sign(u) * a**1.3, 8.0 * a**1.7 + 0.6 * (1 - a**1.7), -6.0 * a**1.6 - 1.6 * _bulge(u))
 
     def frown(u: Floats, level: int, upper: bool) -> Floats:
         a = np.abs(u)
@@ -145,13 +144,13 @@ def _lips(rig: Rig) -> dict[str, Floats]:
     def lower_down(u: Floats, level: int, upper: bool) -> Floats:
         if upper:
             return _move(u, 0.0, 0.0, 0.0)
-        side = np.exp(-(((np.abs(u) - 0.38) / 0.42) ** 2)) * _bulge(u, 4.0)
+        side = _bulge(u, 3.5)
         return _move(u, 1.6 * u * _bulge(u, 4.0), -(5.2, 6.2, 6.8, 7.2)[level] * side, (0.8, 1.2, 0.8, -0.8)[level] * side)
 
     def upper_up(u: Floats, level: int, upper: bool) -> Floats:
         if not upper:
             return _move(u, 0.0, 0.0, 0.0)
-        side = np.exp(-(((np.abs(u) - 0.38) / 0.42) ** 2)) * _bulge(u, 4.0)
+        side = _bulge(u, 3.5)
         return _move(u, 0.8 * u * _bulge(u, 4.0), (4.8, 5.6, 6.0, 6.2)[level] * side, (-0.4, 0.6, 0.4, -0.6)[level] * side)
 
     chin_up = {199: (0, 2.6, 1.2), 200: (0, 4.0, 1.6), 18: (0, 4.4, 1.6), 175: (0, 1.0, 0.6), 201: (0, 3.6, 1.4)}
@@ -226,8 +225,8 @@ def _brows_and_cheeks(rig: Rig) -> dict[str, Floats]:
     sneer = {129: (-0.6, 3.8, 0.6), 64: (-1.0, 4.0, 0.8), 98: (-0.8, 3.4, 0.8), 48: (-1.0, 3.8, 0.8), 102: (-0.8, 3.4, 0.6),
              49: (-0.6, 3.0, 0.6), 203: (-0.4, 4.2, 1.6), 206: (-0.2, 3.2, 1.0), 36: (0.0, 2.6, 1.4), 188: (-0.2, 1.4, 0.6),
              217: (-0.2, 1.8, 0.8), 126: (-0.2, 2.0, 0.8), 142: (0, 2.2, 0.8), 4: (0, 0.8, 0), 1: (0, 0.8, 0), 6: (0, 0.2, 0)}  # fmt: skip
-    puff = {205: (-6.0, 0.0, 6.0), 187: (-8.0, 0.0, 4.0), 207: (-8.0, 0.4, 5.5), 50: (-2.4, 0.4, 2.4), 214: (-7.0, -0.6, 4.2),
-            192: (-6.0, 0.0, 2.2), 206: (-4.0, 0.0, 4.2), 202: (-5.0, -0.4, 4.8), 147: (-5.0, 0.0, 1.6), 212: (-5.5, 0, 5.0)}  # fmt: skip
+    puff = {205: (-4.5, 0.0, 5.5), 187: (-6.0, 0.0, 4.0), 207: (-6.0, 0.4, 5.0), 50: (-1.8, 0.4, 2.0), 214: (-5.2, -0.6, 3.6),
+            206: (-2.6, 0.0, 3.4), 202: (-3.4, -0.4, 3.8), 212: (-4.2, 0.0, 4.4), 192: (-3.6, 0.0, 1.4), 147: (-2.8, 0.0, 0.8)}  # fmt: skip
 
     def sneer_lips(u: Floats, level: int, upper: bool) -> Floats:
         return _move(u, 0.0, (2.6, 2.2, 1.8, 1.4)[level] * _bulge(u, 4) if upper else 0.0, 0.0)
@@ -242,7 +241,7 @@ def _brows_and_cheeks(rig: Rig) -> dict[str, Floats]:
         "browDownLeft": rig.left_part(rig.symmetric(down), 0.008),
         "browInnerUp": rig.symmetric(inner_up),
         "browOuterUpLeft": rig.left_part(rig.symmetric(outer_up), 0.008),
-        "cheekPuff": rig.symmetric(rig.mouth(puff_lips, puff, below=-0.008)),
+        "cheekPuff": rig.symmetric(rig.mouth(puff_lips, puff, below=-0.004, beyond=0.075)),
         "cheekSquintLeft": rig.left_part(rig.symmetric(cheek), 0.006),
         "noseSneerLeft": rig.left_part(rig.symmetric(sneer_field), 0.010),
     }

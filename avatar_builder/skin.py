@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from .base_face import EYE_RADIUS
+from .base_face import EYE_RADIUS, smooth_step
 from .cage import EYE_CENTRE_LEFT, EYE_CENTRE_RIGHT, Cage
 from .parts import COLOURS, MATERIAL_NUMBER, Part
 from .surface import loop_subdivide
@@ -90,7 +90,7 @@ def _paint(cage: Cage, matrix: sparse.csr_matrix, face_of: Ints) -> tuple[Ints, 
     """Return material numbers per fine triangle and colours per fine point."""
     lips = np.zeros(len(cage.points))
     for rings in (UPPER_LIP_RINGS, LOWER_LIP_RINGS):
-        for ring, amount in zip(rings, (0.45, 1.0, 1.0, 1.0), strict=True):
+        for ring, amount in zip(rings, (0.5, 1.0, 1.0, 1.0), strict=True):
             lips[list(ring)] = amount
     lips[cage.mouth_rings[0]] = 1.0
     cavity = np.zeros(len(cage.points))
@@ -104,7 +104,7 @@ def _paint(cage: Cage, matrix: sparse.csr_matrix, face_of: Ints) -> tuple[Ints, 
     skin, lip, inside = (np.array(COLOURS[name]) for name in ("skin", "lips", "mouth_cavity"))
     lips, cavity, blush = (np.clip(matrix @ value, 0, 1)[:, None] for value in (lips, cavity, blush))
     colours = skin + (np.array([0.86, 0.54, 0.47]) - skin) * blush * 0.55
-    colours = colours + (lip - colours) * np.clip(lips * 1.15, 0, 1)
+    colours = colours + (lip - colours) * smooth_step(lips, 0.28, 0.72)
     return of_coarse[face_of], colours + (inside - colours) * cavity
 
 
