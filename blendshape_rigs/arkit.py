@@ -113,7 +113,5 @@ MIRROR_INDEX: Final[tuple[int, ...]] = tuple(ARKIT_INDEX[mirror_name(name)] for 
 """``values[:, MIRROR_INDEX]`` is the performance seen in a mirror (head yaw and roll change sign with it)."""
 
 MIRROR_PAIRS: Final[tuple[tuple[int, int], ...]] = tuple(
-    (left, right)
-    for left, right in enumerate(MIRROR_INDEX)
-    if left != right and ARKIT_NAMES[left].endswith("Left")
+    (left, right) for left, right in enumerate(MIRROR_INDEX) if left != right and ARKIT_NAMES[left].endswith("Left")
 )

@@ -146,9 +146,7 @@ def interpolate(times: FloatArray, values: FloatArray, at: FloatArray) -> FloatA
     return np.clip(result, np.minimum(start, end), np.maximum(start, end)).astype(np.float32)
 
 
-def _monotone_tangents(
-    step: npt.NDArray[np.float64], source: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def _monotone_tangents(step: npt.NDArray[np.float64], source: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return (T, C) tangents that keep each piece monotone, for (T - 1,) steps and (T, C) samples."""
     slope = np.diff(source, axis=0) / step[:, None]
     tangents = np.empty_like(source)
@@ -166,11 +164,11 @@ def _monotone_tangents(
 def resample(curves: FaceCurves, fps: float) -> FaceCurves:
     """Return ``curves`` at another frame rate; frame i is exactly at ``curves.start + i / fps`` seconds.
 
-    The last frame is the last one before the end of ``curves``, so that the duration stays. Towards more frames the curves
-    are interpolated smoothly and pass through every old sample. Towards fewer frames they are first
-    low-passed at half the new rate (a windowed sinc), no lower, so that jitter does not fold into slow
-    wobble. Either way each new value lies within the range of the old samples around it: there is no ringing,
-    and weights never fall below 0.
+    The last frame is the last one before the end of ``curves``, so that the duration stays. Towards more
+    frames the curves are interpolated smoothly and pass through every old sample. Towards fewer frames they
+    are first low-passed at half the new rate (a windowed sinc), no lower, so that jitter does not fold into
+    slow wobble. Either way each new value lies within the range of the old samples around it: there is no
+    ringing, and weights never fall below 0.
 
     Raises:
         CurvesError: for an ``fps`` outside (0, 1000] or too many frames.

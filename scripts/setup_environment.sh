@@ -69,10 +69,10 @@ install_torch() {
         return
     fi
     say "installing PyTorch"
-    .venv/bin/python -m pip install --quiet --no-deps --retries 0 --timeout 15 --extra-index-url "$CPU_INDEX" \
+    .venv/bin/python -m pip install -qq --no-deps --retries 0 --timeout 15 --extra-index-url "$CPU_INDEX" \
         "torch==$TORCH_VERSION+cpu" 2>/dev/null && return
     say "the CPU build of PyTorch is not to be had; installing the default build"
-    .venv/bin/python -m pip install --quiet "torch==$TORCH_VERSION"
+    .venv/bin/python -m pip install -qq "torch==$TORCH_VERSION"
 }
 
 install_gltf_validator() {
@@ -95,7 +95,7 @@ say "setting up .venv (a few minutes, once)"
 .venv/bin/python -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear .venv
 install_torch
 say "installing Python packages"
-.venv/bin/python -m pip install --quiet --editable '.[blender,demo,train,dev]'
+.venv/bin/python -m pip install -qq --editable '.[blender,demo,train,dev]'
 install_gltf_validator
 if ! .venv/bin/python -c 'import bpy' 2>/dev/null; then
     say "note: the Blender module cannot be loaded; it needs the like of: ${DEBIAN_PACKAGES[*]}"

@@ -404,16 +404,12 @@ def test_bad_archives_are_refused(data: bytes, message: str) -> None:
 def test_archives_that_claim_more_than_they_hold_are_refused() -> None:
     """A header of a few bytes must not make NumPy allocate terabytes."""
     header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(
-        header, {"descr": "<f4", "fortran_order": False, "shape": (10**12, 52)}
-    )
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": (10**12, 52)})
     source = zipfile.ZipFile(io.BytesIO(archive()))
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as target:
         for info in source.infolist():
-            target.writestr(
-                info.filename, header.getvalue() if info.filename == "values.npy" else source.read(info)
-            )
+            target.writestr(info.filename, header.getvalue() if info.filename == "values.npy" else source.read(info))
     with pytest.raises(FormatError, match="size that its header claims"):
         curves_from_npz(stream.getvalue())
 

@@ -45,9 +45,7 @@ def read_curves(path: str | Path) -> FaceCurves:
     path = Path(path)
     reader = READERS.get(path.suffix.lower())
     if reader is None:
-        raise FormatError(
-            f"{path.name}: curves are read from {', '.join(READERS)} files, not '{path.suffix}'"
-        )
+        raise FormatError(f"{path.name}: curves are read from {', '.join(READERS)} files, not '{path.suffix}'")
     return reader(path)
 
 
@@ -61,7 +59,5 @@ def write_curves(curves: FaceCurves, path: str | Path) -> None:
     path = Path(path)
     writer = WRITERS.get(path.suffix.lower())
     if writer is None:
-        raise FormatError(
-            f"{path.name}: curves are written to {', '.join(WRITERS)} files, not '{path.suffix}'"
-        )
+        raise FormatError(f"{path.name}: curves are written to {', '.join(WRITERS)} files, not '{path.suffix}'")
     writer(curves, path)

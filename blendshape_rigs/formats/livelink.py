@@ -55,9 +55,7 @@ _APP_ORDER = {
     "mouthLeft": "mouthRight",
     "mouthRight": "mouthLeft",
 }
-SHAPE_COLUMNS = tuple(
-    name[0].upper() + name[1:] for name in (_APP_ORDER.get(plain, plain) for plain in ARKIT_NAMES)
-)
+SHAPE_COLUMNS = tuple(name[0].upper() + name[1:] for name in (_APP_ORDER.get(plain, plain) for plain in ARKIT_NAMES))
 HEAD_COLUMNS = ("HeadYaw", "HeadPitch", "HeadRoll")
 EYE_COLUMNS = tuple(f"{side}Eye{angle}" for side in ("Left", "Right") for angle in ("Yaw", "Pitch", "Roll"))
 EYE_ANGLE = 0.54
@@ -145,8 +143,7 @@ def _read_table(lines: Iterable[str], name: str) -> _Table:
         row = reader.line_num
         if len(fields) != len(header):
             raise FormatError(
-                f"{name}, row {row}: {len(fields)} values where the header has {len(header)}; "
-                "correct or remove the row"
+                f"{name}, row {row}: {len(fields)} values where the header has {len(header)}; correct or remove the row"
             )
         if timecode is not None:
             timecodes.append(fields[timecode].strip())
@@ -220,9 +217,7 @@ def _on_even_grid(stacked: FloatArray, table: _Table, name: str) -> tuple[FloatA
     frames = int(np.floor(times[-1] * fps + 1e-6)) + 1
     if frames > MAX_FRAMES:
         gap = table.rows[int(np.argmax(np.diff(times))) + 1]
-        raise FormatError(
-            f"{name}, row {gap}: the timecode jumps {np.diff(times).max():.0f} s; split the file there"
-        )
+        raise FormatError(f"{name}, row {gap}: the timecode jumps {np.diff(times).max():.0f} s; split the file there")
     return interpolate(times, stacked, np.arange(frames) / fps).astype(np.float64), fps
 
 
@@ -246,16 +241,9 @@ def _row_times(table: _Table, name: str) -> FloatArray:
 def _parse_timecode(text: str, where: str) -> tuple[int, float]:
     """Return whole seconds of the day and frames of a timecode; ``;`` before the frames marks drop frames."""
     parts = text.replace(";", ":").split(":")
-    plain = len(parts) == 4 and all(
-        part.isascii() and part.isdigit() and len(part) <= 2 for part in parts[:3]
-    )
+    plain = len(parts) == 4 and all(part.isascii() and part.isdigit() and len(part) <= 2 for part in parts[:3])
     whole, _, fraction = parts[-1].partition(".")
-    if (
-        not plain
-        or not (whole + fraction).isascii()
-        or not (whole + (fraction or "0")).isdigit()
-        or len(whole) > 3
-    ):
+    if not plain or not (whole + fraction).isascii() or not (whole + (fraction or "0")).isdigit() or len(whole) > 3:
         raise FormatError(f"{where}: the timecode is '{text[:40]}'; expected HH:MM:SS:FF or HH:MM:SS:FF.fff")
     hours, minutes, seconds = (int(part) for part in parts[:3])
     if hours > 23 or minutes > 59 or seconds > 59:
@@ -320,10 +308,7 @@ def _timecode(time: float) -> str:
 
 def _eye_angles(curves: FaceCurves) -> FloatArray:
     """Return (T, 6) radians, left eye then right: yaw (to the subject's right), pitch (down), roll (0)."""
-    down = [
-        curves.channel(f"eyeLookDown{side}") - curves.channel(f"eyeLookUp{side}")
-        for side in ("Left", "Right")
-    ]
+    down = [curves.channel(f"eyeLookDown{side}") - curves.channel(f"eyeLookUp{side}") for side in ("Left", "Right")]
     right = [
         curves.channel("eyeLookInLeft") - curves.channel("eyeLookOutLeft"),
         curves.channel("eyeLookOutRight") - curves.channel("eyeLookInRight"),

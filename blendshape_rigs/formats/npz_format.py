@@ -94,9 +94,7 @@ def _curves_from_stream(stream: BinaryIO) -> FaceCurves:
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError, ValueError) as error:
         if isinstance(error, FormatError):
             raise
-        raise FormatError(
-            f"this is no archive of face curves ({str(error)[:100]}); write it again"
-        ) from error
+        raise FormatError(f"this is no archive of face curves ({str(error)[:100]}); write it again") from error
     if members["version"].shape or int(members["version"]) != VERSION:
         raise FormatError(f"these curves are of version {members['version']}; this program reads {VERSION}")
     for name in ("fps", "start", "provenance"):
@@ -106,13 +104,9 @@ def _curves_from_stream(stream: BinaryIO) -> FaceCurves:
     if values.ndim != 2 or names.shape != (values.shape[1],):
         raise FormatError(f"values of shape {values.shape} and names of shape {names.shape} do not fit")
     if len(values) > MAX_FRAMES:
-        raise FormatError(
-            f"there are {len(values)} frames; at most {MAX_FRAMES} are read: split the performance"
-        )
+        raise FormatError(f"there are {len(values)} frames; at most {MAX_FRAMES} are read: split the performance")
     columns = arkit_columns([str(name) for name in names], "names")
-    arrays = {
-        name: members[name].astype(np.float64) for name in ("values", "head_rotation", "head_translation")
-    }
+    arrays = {name: members[name].astype(np.float64) for name in ("values", "head_rotation", "head_translation")}
     for name, array in arrays.items():
         if array.shape != (len(values), len(names) if name == "values" else 3):
             raise FormatError(f"{name} has shape {array.shape}, which does not fit {len(values)} frames")
@@ -145,9 +139,7 @@ def _load_members(archive: zipfile.ZipFile) -> dict[str, npt.NDArray[np.generic]
     unknown, missing = set(infos) - set(KINDS), set(KINDS) - set(infos)
     if unknown or missing or len(archive.infolist()) != len(KINDS):
         names = ", ".join(repr(name[:40]) for name in sorted(unknown or missing))
-        raise FormatError(
-            f"this archive is not one of face curves: {names} {'unknown' if unknown else 'missing'}"
-        )
+        raise FormatError(f"this archive is not one of face curves: {names} {'unknown' if unknown else 'missing'}")
     if any(info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for info in infos.values()):
         raise FormatError("this archive is compressed in an unusual way; write it with NumPy")
     total = sum(info.file_size for info in infos.values())

@@ -24,7 +24,5 @@ def provenance_from(record: object) -> Provenance:
         if expected is None:
             raise FormatError(f"provenance: unknown field '{str(name)[:60]}'")
         if type(value) is not expected or len(str(value)) > LONGEST_TEXT:
-            raise FormatError(
-                f"provenance: '{name}' must be a {'short text' if expected is str else 'whole number'}"
-            )
+            raise FormatError(f"provenance: '{name}' must be a {'short text' if expected is str else 'whole number'}")
     return Provenance(**record)
