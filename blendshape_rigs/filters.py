@@ -199,7 +199,7 @@ def read_at(source: FloatArray, position: npt.NDArray[np.float64], ratio: float)
     if ratio == 1:
         return np.asarray(source[np.round(position).astype(np.intp)], np.float32)
     if ratio < 1:
-        return interpolate(np.arange(len(source)), source, position)
+        return interpolate(np.arange(len(source), dtype=np.float64), source, position)
     return _low_pass(source, position, ratio)
 
 
