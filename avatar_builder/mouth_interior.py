@@ -20,7 +20,7 @@ UPPER_EDGE = MOUTH_Y - 0.0028
 LOWER_EDGE = MOUTH_Y - 0.0012
 JAW_SHAPES: dict[str, Callable[[Floats], Floats]] = {
     "jawOpen": open_jaw,
-    "jawForward": lambda points: np.tile([0.0, -0.0005, 0.0070], (len(points), 1)),
+    "jawForward": lambda points: np.tile([0.0, -0.0005, 0.0085], (len(points), 1)),
     "jawLeft": lambda points: np.tile([0.0085, 0.0, -0.0005], (len(points), 1)),
     "jawRight": lambda points: np.tile([-0.0085, 0.0, -0.0005], (len(points), 1)),
 }

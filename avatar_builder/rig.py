@@ -49,9 +49,9 @@ class Rig:
         return (field + self.mirrored(field)) / 2
 
     def still(self, *, below: float = 1.0, beyond: float = 0.055) -> Ints:
-        """Return the points that mouth shapes never move: above ``below``, beyond ``beyond`` sideways, eyes, head."""
+        """Return the points that mouth shapes never move: above ``below``, beyond ``beyond`` sideways, nose, head."""
         x, y = np.abs(self.points[:, 0]), self.points[:, 1]
-        held = (y > below) | (x > beyond)
+        held = (y > below) | (x > beyond) | ((y > -0.0445) & (x < 0.019))
         held[LANDMARKS:] = True
         held[list(FACE_OVAL)] = True
         held[self.cage.mouth_rings] = False

@@ -10,7 +10,7 @@ from blendshape_rigs.arkit import ARKIT_NAMES
 
 from .base_face import OPEN_LIDS
 from .rig import Rig, open_jaw
-from .topology import LOWER_LIP_RINGS, UPPER_LIP_RINGS, Floats
+from .topology import LOWER_LID_RINGS, LOWER_LIP_RINGS, UPPER_LIP_RINGS, Floats
 
 MM = 0.001
 
@@ -45,7 +45,7 @@ def _jaw(rig: Rig) -> dict[str, Floats]:
     opening = rig.symmetric(opening + narrow)
     return {
         "jawOpen": opening,
-        "jawForward": rig.symmetric(slide * np.array([0.0, -0.0005, 0.0070])),
+        "jawForward": rig.symmetric(slide * np.array([0.0, -0.0005, 0.0085])),
         "jawLeft": slide * np.array([0.0085, 0.0, -0.0005]),
         "mouthClose": _close(rig, opening),
     }
@@ -79,7 +79,7 @@ def _mouth(rig: Rig) -> dict[str, Floats]:
 
     def dimple(u: Floats, level: int, upper: bool) -> Floats:
         a = np.abs(u)
-        return _move(u, 6.0 * np.sign(u) * a**2.2, 1.5 * a**2, -6.0 * a**2.5)
+        return _move(u, 3.2 * np.sign(u) * a**2.2, 2.2 * a**2, -6.0 * a**2.2)
 
     def stretch(u: Floats, level: int, upper: bool) -> Floats:
         a = np.abs(u)
@@ -89,7 +89,7 @@ def _mouth(rig: Rig) -> dict[str, Floats]:
                     206: (-4.2, 4.2, -0.6), 203: (-1.8, 2.2, 0.2), 101: (-0.3, 2.8, 1.6), 118: (-0.3, 1.6, 1.2),
                     117: (-0.5, 1.6, 0.8), 214: (-3.5, 2.2, -1.0), 202: (-4.0, 3.5, -2.5)}  # fmt: skip
     frown_cheeks = {202: (0.3, -4.0, 0.6), 207: (0.4, -3.6, 0.0), 206: (0.2, -2.2, 0.0), 204: (-0.2, -2.2, 1.2)}
-    dimple_cheeks = {207: (-3.2, 0.6, -0.5), 206: (-1.8, 0.6, 0.0), 202: (-3.0, 0.4, -0.8)}
+    dimple_cheeks = {205: (-1.2, 0.9, 2.2), 207: (-2.4, 1.4, -0.5), 206: (-1.8, 0.6, 0.4), 202: (-2.0, 2.0, -1.4)}
     stretch_cheeks = {207: (-5.0, -1.2, -1.0), 202: (-6.0, -3.4, -1.5), 214: (-4.5, -1.5, 0.0), 204: (-4.0, -3.0, -1.0)}
     both = {
         "mouthSmileLeft": rig.mouth(smile, smile_cheeks, below=-0.010),
@@ -104,31 +104,30 @@ def _lips(rig: Rig) -> dict[str, Floats]:
     """Shapes of the lips themselves."""
 
     def funnel(u: Floats, level: int, upper: bool) -> Floats:
-        a, sign = np.abs(u), 1.0 if upper else -1.0
-        spread = (2.6, 3.6, 4.4, 4.8)[level] * _bulge(u, 2.6) * sign
-        return _move(u, -8.5 * np.sign(u) * a**1.2, spread, (5.0, 7.2, 7.6, 6.0)[level] + 1.0 * a**2)
+        a = np.abs(u)
+        spread = ((4.4, 4.8, 4.8, 4.6) if upper else (-6.4, -6.8, -6.6, -6.2))[level] * _bulge(u, 2.6)
+        return _move(u, -6.8 * np.sign(u) * a**1.2, spread, (5.8, 7.4, 7.6, 6.2)[level] + 1.2 * a**2)
 
     def pucker(u: Floats, level: int, upper: bool) -> Floats:
-        a, sign = np.abs(u), 1.0 if upper else -1.0
-        thick = (0.2, 1.1, 0.9, 0.0)[level] * _bulge(u) * sign
-        return _move(u, -12.0 * np.sign(u) * a**1.15, thick, (5.0, 8.2, 8.4, 6.6)[level] + 3.0 * a**2)
+        a = np.abs(u)
+        thick = ((1.6, 1.6, 0.9, 0.0) if upper else (-1.0, -1.3, -0.9, 0.0))[level] * _bulge(u)
+        return _move(u, -9.6 * np.sign(u) * a**1.15, thick + 0.8 * a**2, (6.0, 8.2, 8.4, 6.8)[level] + 2.2 * a**2)
 
     def left(u: Floats, level: int, upper: bool) -> Floats:
-        return _move(u, 9.0 + 1.0 * u, 0.6 * u, -1.0 - 3.4 * np.maximum(u, 0) ** 2 + 2.6 * np.maximum(-u, 0) ** 2)
+        return _move(u, 11.0 + 1.2 * u, 0.6 * u, -1.0 - 3.4 * np.maximum(u, 0) ** 2 + 2.6 * np.maximum(-u, 0) ** 2)
 
     def roll(lower: bool) -> Callable[[Floats, int, bool], Floats]:
         def rule(u: Floats, level: int, upper: bool) -> Floats:
-            bulge = _bulge(u, 3.0)
+            bulge = _bulge(u, 4.0)
             if upper == lower:
-                sign = -1.0 if upper else 1.0
-                return _move(u, 0.0, 0.3 * sign * bulge, -0.8 * bulge)
-            inward = (0.9, 3.4, 3.0, 0.6)[level] * (-1.0 if upper else 1.0)
-            return _move(u, 0.0, inward * bulge, -(1.6, 4.8, 5.6, 4.4)[level] * bulge)
+                return _move(u, 0.0, 0.0, -0.8 * bulge)
+            inward = (4.6, 4.4, 2.2, 0.0)[level] * (-0.7 if upper else 1.0)
+            return _move(u, 0.0, inward * bulge, -(3.6, 6.2, 6.4, 5.4)[level] * bulge)
 
         return rule
 
     def shrug_lower(u: Floats, level: int, upper: bool) -> Floats:
-        lift = (2.0, 2.2, 2.4, 2.6)[level] if upper else (4.4, 4.0, 3.4, 2.6)[level]
+        lift = (2.8, 3.0, 3.3, 3.6)[level] if upper else (6.0, 5.4, 4.6, 3.6)[level]
         return _move(u, 0.0, lift * _bulge(u) - 0.6 * np.abs(u) ** 2, (0.8 if upper else 2.4) * _bulge(u))
 
     def shrug_upper(u: Floats, level: int, upper: bool) -> Floats:
@@ -137,9 +136,9 @@ def _lips(rig: Rig) -> dict[str, Floats]:
         return _move(u, 0.0, (3.2, 3.2, 2.8, 2.2)[level] * _bulge(u), (1.6, 2.4, 2.4, 1.6)[level] * _bulge(u))
 
     def press(u: Floats, level: int, upper: bool) -> Floats:
-        sign = -1.0 if upper else 1.0
-        side = np.exp(-(((np.abs(u) - 0.45) / 0.5) ** 2))
-        return _move(u, 0.8 * u, (1.3, 1.5, 0.9, 0.0)[level] * sign * side * _bulge(u, 6), -(0.6, 2.0, 1.8, 1.0)[level] * side)
+        side = np.exp(-(((np.abs(u) - 0.55) / 0.5) ** 2))
+        rise = (-0.8, -0.2, 0.5, 1.0)[level] if upper else (2.6, 2.4, 1.8, 1.0)[level]
+        return _move(u, 0.0, rise * side, (-0.4 if upper else 0.9) * side)
 
     def lower_down(u: Floats, level: int, upper: bool) -> Floats:
         if upper:
@@ -153,17 +152,17 @@ def _lips(rig: Rig) -> dict[str, Floats]:
         side = _bulge(u, 3.5)
         return _move(u, 0.8 * u * _bulge(u, 4.0), (4.8, 5.6, 6.0, 6.2)[level] * side, (-0.4, 0.6, 0.4, -0.6)[level] * side)
 
-    chin_up = {199: (0, 2.6, 1.2), 200: (0, 4.0, 1.6), 18: (0, 4.4, 1.6), 175: (0, 1.0, 0.6), 201: (0, 3.6, 1.4)}
+    chin_up = {199: (0, 3.4, 1.6), 200: (0, 5.4, 2.2), 18: (0, 6.0, 2.2), 175: (0, 1.4, 0.8), 201: (0, 4.8, 1.9)}
     fold = {206: (-1.0, 2.8, 1.0), 203: (-0.6, 2.6, 0.8), 205: (-0.6, 1.8, 1.2)}
     halves = {
-        "mouthPressLeft": rig.mouth(press),
+        "mouthPressLeft": rig.mouth(press, {18: (0, 1.8, 1.2), 200: (0, 2.2, 1.0), 204: (0, 1.8, 0.9)}),
         "mouthLowerDownLeft": rig.mouth(lower_down),
         "mouthUpperUpLeft": rig.mouth(upper_up, fold),
     }
     whole = {
-        "mouthFunnel": rig.mouth(funnel),
-        "mouthPucker": rig.mouth(pucker, {205: (1.0, 0.0, 0.6), 207: (3.5, 0.3, 0.5)}),
-        "mouthRollLower": rig.mouth(roll(lower=True)),
+        "mouthFunnel": rig.mouth(funnel, {57: (3.2, 1.2, 5.0), 92: (1.8, 0.9, 4.8), 200: (0, -2.6, -0.6), 43: (2.4, -1.4, 4.4)}),
+        "mouthPucker": rig.mouth(pucker, {57: (6.4, 2.2, 5.6), 92: (3.2, 1.5, 5.8), 43: (5.0, 0.4, 5.4), 205: (1.4, 0.5, 1.4), 207: (3.5, 0.8, 1.8)}),
+        "mouthRollLower": rig.mouth(roll(lower=True), {18: (0, 5.0, 1.6), 200: (0, 3.8, 2.4), 199: (0, 1.6, 1.2)}),
         "mouthRollUpper": rig.mouth(roll(lower=False)),
         "mouthShrugLower": rig.mouth(shrug_lower, chin_up),
         "mouthShrugUpper": rig.mouth(shrug_upper),
@@ -179,11 +178,16 @@ def _eyes(rig: Rig) -> dict[str, Floats]:
     lifts = {
         "eyeBlinkLeft": (-0.0030, -0.0030, 0.0),
         "eyeLookDownLeft": (0.0008, -0.0066, 0.08),
-        "eyeLookUpLeft": (0.0074, -0.0042, 0.08),
+        "eyeLookUpLeft": (0.0082, -0.0042, 0.08),
         "eyeSquintLeft": (upper - 0.0010, -0.0024, 0.08),
-        "eyeWideLeft": (0.0082, lower - 0.0006, 0.08),
+        "eyeWideLeft": (0.0088, lower - 0.0006, 0.08),
     }
-    fields = {name: rig.eye(rig.lids(*values)) for name, values in lifts.items()}
+    handles = {name: rig.lids(*values) for name, values in lifts.items()}
+    for ring in (LOWER_LID_RINGS[0], LOWER_LID_RINGS[1]):
+        # The muscle around the eye also draws the lower lid towards the nose.
+        for index, share in zip(ring[1:-1], (0.5, 0.9, 1.0, 1.0, 0.9, 0.7, 0.4), strict=True):
+            handles["eyeSquintLeft"][index] = handles["eyeSquintLeft"][index] + np.array([1.5 * MM * share, 0, 0])
+    fields = {name: rig.eye(values) for name, values in handles.items()}
     # The cornea pushes the lids a little sideways.
     drift = rig.eye(rig.lids(*OPEN_LIDS) | _sideways(rig, 0.7))
     fields["eyeLookOutLeft"] = drift
@@ -211,8 +215,8 @@ def _brows_and_cheeks(rig: Rig) -> dict[str, Floats]:
     def brow(moves: dict[int, tuple[float, float, float]]) -> Floats:
         return rig.spread(rig.both_sides(moves), brow_still)
 
-    down = brow({107: (1.6, -5.0, 0.6), 55: (1.8, -5.6, 1.0), 66: (1.4, -5.2, 0.6), 65: (1.2, -5.4, 0.6), 105: (0.8, -4.4, 0.4),
-                 52: (0.6, -4.4, 0.4), 63: (0.2, -2.8, 0.2), 53: (0.2, -2.8, 0.2), 70: (0, -1.2, 0), 46: (0, -1.2, 0),
+    down = brow({107: (2.0, -4.6, 0.9), 55: (2.0, -5.0, 1.0), 66: (3.0, -4.8, 1.4), 65: (2.6, -4.8, 1.2), 105: (3.2, -4.4, 1.8),
+                 52: (2.8, -4.2, 1.6), 63: (2.6, -3.0, 2.0), 53: (2.4, -3.0, 1.8), 70: (1.6, -1.4, 1.8), 46: (1.4, -1.2, 1.4),
                  9: (0, -3.4, 0.8), 8: (0, -3.0, 1.0)})  # fmt: skip
     inner_up = brow({107: (0.6, 8.0, -0.6), 55: (0.6, 7.6, -0.4), 66: (0.4, 6.4, -0.6), 65: (0.2, 5.8, -0.4), 105: (0, 3.4, -0.4),
                      52: (0, 3.0, -0.2), 63: (0, 1.0, 0), 53: (0, 0.8, 0), 70: (0, 0, 0), 46: (0, 0, 0),
@@ -241,9 +245,9 @@ def _brows_and_cheeks(rig: Rig) -> dict[str, Floats]:
         "browDownLeft": rig.left_part(rig.symmetric(down), 0.008),
         "browInnerUp": rig.symmetric(inner_up),
         "browOuterUpLeft": rig.left_part(rig.symmetric(outer_up), 0.008),
-        "cheekPuff": rig.symmetric(rig.mouth(puff_lips, puff, below=-0.004, beyond=0.075)),
+        "cheekPuff": 1.25 * rig.symmetric(rig.mouth(puff_lips, puff, below=-0.004, beyond=0.075)),
         "cheekSquintLeft": rig.left_part(rig.symmetric(cheek), 0.006),
-        "noseSneerLeft": rig.left_part(rig.symmetric(sneer_field), 0.010),
+        "noseSneerLeft": 1.35 * rig.left_part(rig.symmetric(sneer_field), 0.010),
     }
 
 
