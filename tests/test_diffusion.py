@@ -84,7 +84,11 @@ def test_dropped_conditions_do_not_matter_and_kept_ones_do() -> None:
     other = EmoDiffCondition(given.audio + 1, given.emotion + 1, given.style + 1, given.known, given.known_mask)  # type: ignore[operator]
     dropped = [model(x_t, t, c, everything, everything, everything) for c in (given, other)]
     torch.testing.assert_close(dropped[0], dropped[1])
-    for drops in [(nothing, everything, everything), (everything, nothing, everything), (everything, everything, nothing)]:
+    for drops in [
+        (nothing, everything, everything),
+        (everything, nothing, everything),
+        (everything, everything, nothing),
+    ]:
         assert (model(x_t, t, given, *drops) - model(x_t, t, other, *drops)).abs().max() > 1e-3
 
 

@@ -85,7 +85,12 @@ def test_performance_is_bounded_and_seeded() -> None:
 
 
 def test_emotions_show_and_intensity_is_monotone() -> None:
-    channels = {"happy": "mouthSmileLeft", "angry": "browDownLeft", "surprised": "browOuterUpLeft", "sad": "browInnerUp"}
+    channels = {
+        "happy": "mouthSmileLeft",
+        "angry": "browDownLeft",
+        "surprised": "browOuterUpLeft",
+        "sad": "browInnerUp",
+    }
     generator = np.random.default_rng(4)
     actor, speaker = Actor.random(generator), random_speaker(generator)
     utterance = invent_utterance(6, RATE, np.random.default_rng(5))
@@ -104,7 +109,9 @@ def test_blinks_have_human_rates_and_durations() -> None:
     frames = 60 * 50 * 10
     nothing = Prosody(np.zeros(0), np.zeros(0), np.zeros(0))
     neutral, silence = np.zeros((frames, 8), np.float32), np.zeros(frames, np.float32)
-    lids = express(neutral, silence, nothing, RATE, Actor.random(generator), generator)[0][:, ARKIT_INDEX["eyeBlinkLeft"]]
+    lids = express(neutral, silence, nothing, RATE, Actor.random(generator), generator)[0][
+        :, ARKIT_INDEX["eyeBlinkLeft"]
+    ]
     closed = lids > 0.5
     starts = np.flatnonzero(closed[1:] & ~closed[:-1])
     ends = np.flatnonzero(~closed[1:] & closed[:-1])

@@ -71,9 +71,7 @@ def test_same_seed_same_bits_other_seed_other_take(
     assert np.abs(other.head_rotation - neutral.head_rotation).mean() > 0.005
 
 
-def test_lips_close_on_bilabials_and_open_on_vowels(
-    model: SpeechToCurves, speech: AudioStream
-) -> None:
+def test_lips_close_on_bilabials_and_open_on_vowels(model: SpeechToCurves, speech: AudioStream) -> None:
     """Where the recording's own words have p b m, by the phones heard and by what the words must have."""
     take = model(speech, AnimationRequest(seed=1, fps=60))
     gap = lip_gap_millimetres(take)
@@ -188,9 +186,7 @@ def test_refining_touches_only_the_lips(model: SpeechToCurves) -> None:
     assert not np.allclose(refined[:, list(LIP_CHANNELS)], expressed.face[:, list(LIP_CHANNELS)])
 
 
-def test_a_style_clip_changes_the_manner(
-    model: SpeechToCurves, speech: AudioStream, neutral: FaceCurves
-) -> None:
+def test_a_style_clip_changes_the_manner(model: SpeechToCurves, speech: AudioStream, neutral: FaceCurves) -> None:
     angry = model(speech, AnimationRequest(EmotionTrack.constant({"angry": 1.0}), seed=4))
     styled = model(speech, AnimationRequest(seed=1, style=angry))
     assert np.abs(styled.values - neutral.values).mean() > 1e-3

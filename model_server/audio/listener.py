@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -30,10 +30,10 @@ class Hearing(Protocol):
     def mel_prior(self) -> FloatArray:
         """Return (64,) the mean log-mel spectrum of speech it was trained on."""
 
-    def start(self) -> list[object]:
+    def start(self) -> list[Any]:
         """Return the state before the first frame."""
 
-    def hear(self, mel: FloatArray, state: list[object]) -> tuple[FloatArray, FloatArray, list[object]]:
+    def hear(self, mel: FloatArray, state: list[Any]) -> tuple[FloatArray, FloatArray, list[Any]]:
         """Return posteriors (n, 42), voicing (n,) and the next state for (2 n, 64) normalised log-mel frames."""
 
 

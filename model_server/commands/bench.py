@@ -21,7 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("--only", choices=_PARTS, help="one part instead of all")
     parser.add_argument(
-        "--lengths", type=_lengths, default=(1.0, 10.0, 60.0), help="minutes for peak memory (default: 1,10,60)"
+        "--lengths",
+        type=_lengths,
+        default=(1.0, 10.0, 60.0),
+        help="minutes for peak memory (default: 1,10,60)",
     )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
 

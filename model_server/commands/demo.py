@@ -21,13 +21,11 @@ from .progress import progress_bar, spinner
 
 if TYPE_CHECKING:
     from model_server.audio.decode import AudioStream
-    from model_server.evaluation.contact_sheet import Still
+    from model_server.evaluation.contact_sheet import Image, Still
     from model_server.pipeline.phones import PhoneSegment
     from model_server.pipeline.speech_to_curves import SpeechToCurves
 
-SUMMARY = (
-    "Make everything from one recording: FBX, USD, GLB, Live Link CSV, a portrait video, a contact sheet."
-)
+SUMMARY = "Make everything from one recording: FBX, USD, GLB, Live Link CSV, a portrait video, a contact sheet."
 EXAMPLE = "dreamtalk demo --audio line.wav --portrait me.jpg --emotion angry:0.8 --out out/demo"
 
 DEMO_SPEECH = Path(__file__).parent.parent / "assets" / "demo_speech.flac"
@@ -40,9 +38,7 @@ _SHEET_EMOTION = 1.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument(
-        "--audio", type=Path, default=DEMO_SPEECH, help="speech (default: a synthetic sample)"
-    )
+    parser.add_argument("--audio", type=Path, default=DEMO_SPEECH, help="speech (default: a synthetic sample)")
     parser.add_argument("--portrait", type=Path, help="a photograph (default: scikit-image's astronaut)")
     parser.add_argument(
         "--emotion",
@@ -125,9 +121,7 @@ def _draw_sheet(
     stills = {
         "avatar": [Still(*row) for row in zip(images, times, labels, strict=False)],
         "portrait": _video_stills(video, times, labels),
-        "emotions": [
-            Still(image, vowel, name) for image, name in zip(images[len(times) :], EMOTIONS, strict=True)
-        ],
+        "emotions": [Still(image, vowel, name) for image, name in zip(images[len(times) :], EMOTIONS, strict=True)],
     }
     title = f"{audio.name}: {request.emotion.describe()}, seed {request.seed}"
     draw_contact_sheet(path, title, curves, segments, stills)
@@ -143,9 +137,7 @@ def _extreme_time(curves: FaceCurves, moment: PhoneSegment) -> float:
     return float(curves.times[pick(inside, key=lambda i: opening[i])])
 
 
-def _with_emotion(
-    model: SpeechToCurves, audio: AudioStream, request: AnimationRequest, name: str
-) -> FaceCurves:
+def _with_emotion(model: SpeechToCurves, audio: AudioStream, request: AnimationRequest, name: str) -> FaceCurves:
     return model(audio, replace(request, emotion=EmotionTrack.constant({name: _SHEET_EMOTION})))
 
 
@@ -155,7 +147,7 @@ def _frame_at(curves: FaceCurves, time: float) -> FaceCurves:
     return curves.with_stacked(curves.stacked()[index : index + 1], fps=1.0, start=0.0)
 
 
-def _render_stills(curves: FaceCurves) -> list[object]:
+def _render_stills(curves: FaceCurves) -> list[Image]:
     """Return one (H, W, 3) uint8 picture of the proxy avatar for each frame of ``curves``."""
     import cv2
 
@@ -190,16 +182,10 @@ def _video_stills(video: Path, times: list[float], labels: list[str]) -> list[St
     stills: list[Still] = []
     with av.open(str(video)) as container:
         for frame in container.decode(video=0):
-            while (
-                len(stills) < len(times)
-                and frame.time is not None
-                and frame.time >= times[len(stills)] - 1e-3
-            ):
+            while len(stills) < len(times) and frame.time is not None and frame.time >= times[len(stills)] - 1e-3:
                 picture = frame.to_ndarray(format="rgb24")
                 side = min(picture.shape[:2])
                 top, left = (picture.shape[0] - side) // 4, (picture.shape[1] - side) // 2
                 position = len(stills)
-                stills.append(
-                    Still(picture[top : top + side, left : left + side], times[position], labels[position])
-                )
+                stills.append(Still(picture[top : top + side, left : left + side], times[position], labels[position]))
     return stills

@@ -59,7 +59,9 @@ def draw_contact_sheet(
     lines = sum(-(-len(row) // _COLUMNS) for row in rows.values())
     figure = Figure(figsize=(16, 6.4 + 2.35 * lines), dpi=90)
     FigureCanvasAgg(figure)
-    grid = figure.add_gridspec(3 + lines, _COLUMNS, height_ratios=[1.1, 1, 0.8] + [1.35] * lines, hspace=0.32, wspace=0.04)
+    grid = figure.add_gridspec(
+        3 + lines, _COLUMNS, height_ratios=[1.1, 1, 0.8] + [1.35] * lines, hspace=0.32, wspace=0.04
+    )
     figure.suptitle(title, fontsize=15, y=0.995, va="top")
     _plot_curves(figure, grid, curves, segments)
     line = 3

@@ -33,9 +33,7 @@ def _names() -> str:
     return hashlib.sha256("|".join((*ARKIT_NAMES, *EMOTIONS)).encode()).hexdigest()[:16]
 
 
-def save_checkpoint(
-    model: nn.Module, config: Any, path: str | Path, extra: Mapping[str, Any] | None = None
-) -> None:
+def save_checkpoint(model: nn.Module, config: Any, path: str | Path, extra: Mapping[str, Any] | None = None) -> None:
     """Write the weights of ``model`` with its configuration; a crash leaves the old file whole.
 
     Args:
@@ -74,9 +72,7 @@ def load_checkpoint(path: str | Path, model_class: type[Network]) -> Network:
     if metadata.get("kind") != wanted:
         raise WeightsError(f"{path.name} holds '{metadata.get('kind')}' where '{wanted}' is needed")
     if metadata.get("names") != _names():
-        raise WeightsError(
-            f"{path.name} was trained for other channel names; use the weights of this version"
-        )
+        raise WeightsError(f"{path.name} was trained for other channel names; use the weights of this version")
     try:
         settings = json.loads(metadata["config"])
         # JSON knows no tuples, and a frozen configuration holds no lists.

@@ -64,7 +64,10 @@ class LipRefiner(nn.Module):
         self.enter = nn.Conv1d(inputs, config.width, 3)
         self.layers = nn.ModuleList(_ResidualLayer(config.width, dilation) for dilation in config.dilations)
         self.leave = nn.Sequential(
-            nn.SiLU(), nn.Conv1d(config.width, config.width, 1), nn.SiLU(), nn.Conv1d(config.width, len(LIP_CHANNELS), 1)
+            nn.SiLU(),
+            nn.Conv1d(config.width, config.width, 1),
+            nn.SiLU(),
+            nn.Conv1d(config.width, len(LIP_CHANNELS), 1),
         )
         self.register_buffer("lips", torch.tensor(LIP_CHANNELS), persistent=False)
 

@@ -76,12 +76,8 @@ class SpeechEncoder(nn.Module):
         # Six mel frames around each phone frame: two before it, its own two, two after it.
         self.stem = nn.Conv1d(config.mel_bands, width, 6, stride=2, bias=False)
         self.stem_norm = nn.BatchNorm1d(width)
-        ahead = [(dilation, dilation) for dilation in config.centred] + [
-            (dilation, 0) for dilation in config.causal
-        ]
-        self.blocks = nn.ModuleList(
-            _Block(width, dilation, reach, config.dropout) for dilation, reach in ahead
-        )
+        ahead = [(dilation, dilation) for dilation in config.centred] + [(dilation, 0) for dilation in config.causal]
+        self.blocks = nn.ModuleList(_Block(width, dilation, reach, config.dropout) for dilation, reach in ahead)
         self.head = nn.Conv1d(width, config.phones + 1, 1)
         self.register_buffer("mel_mean", torch.zeros(config.mel_bands))
 

@@ -104,7 +104,9 @@ def express(
         weights = emotion.sample((position + np.arange(window)) / FRAME_RATE)
         seconds = (position + skip) / FRAME_RATE
         noise = _noise(seed, index, window)
-        condition = _condition(audio, weights, style, None if previous is None else model.normalise(torch.from_numpy(previous)))
+        condition = _condition(
+            audio, weights, style, None if previous is None else model.normalise(torch.from_numpy(previous))
+        )
         drawn = model.sample(condition, noise, sampling.steps, sampling.guidance, lambda s=seconds: before_step(s))  # type: ignore[misc]
         face = model.denormalise(drawn)[0].numpy()
         if previous is not None:
@@ -162,9 +164,7 @@ def refine(expressed: Iterable[Expressed], model: LipRefiner) -> Iterator[Array]
             parts = [np.concatenate([np.repeat(part[:1], context, axis=0), part]) for part in parts]
             audio, emotion, face = parts
         else:
-            audio, emotion, face = (
-                np.concatenate(pair) for pair in zip((audio, emotion, face), parts, strict=True)
-            )
+            audio, emotion, face = (np.concatenate(pair) for pair in zip((audio, emotion, face), parts, strict=True))
         if is_last:
             audio, emotion, face = (
                 np.concatenate([part, np.repeat(part[-1:], context, axis=0)]) for part in (audio, emotion, face)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -44,5 +45,5 @@ def decode_segments(posteriors: npt.NDArray[np.float32], change_cost: float = 4.
     edges = [0, *(np.flatnonzero(np.diff(path)) + 1), frames] if frames else []
     return [
         PhoneSegment(PHONES[path[start]], float(start / FRAME_RATE), float(end / FRAME_RATE))
-        for start, end in zip(edges[:-1], edges[1:], strict=True)
+        for start, end in pairwise(edges)
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +36,7 @@ class SpeechToCurves:
     emodiff: EmoDiff
     lip_refiner: LipRefiner
     model_hash: str
-    sampling: Sampling = Sampling()
+    sampling: Sampling = field(default_factory=Sampling)
 
     @classmethod
     def load(cls, folder: Path = WEIGHTS_FOLDER) -> SpeechToCurves:
@@ -80,9 +80,7 @@ class SpeechToCurves:
         provenance = Provenance("speech", self.model_hash, audio.sha256, request.emotion.describe(), request.seed)
         yield from resample_stream(refined, FRAME_RATE, request.fps, provenance)
 
-    def __call__(
-        self, audio: AudioStream, request: AnimationRequest, progress: Progress | None = None
-    ) -> FaceCurves:
+    def __call__(self, audio: AudioStream, request: AnimationRequest, progress: Progress | None = None) -> FaceCurves:
         """Return the whole performance; see :meth:`stream`."""
         return concatenate(list(self.stream(audio, request, progress)))
 

@@ -11,37 +11,71 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import gaussian_filter1d
 
 from blendshape_rigs.arkit import ARKIT_COUNT, ARKIT_INDEX, EMOTIONS
+
+from .smoothing import smooth
 
 Array = npt.NDArray[np.float32]
 
 # Emotion -> variants -> channel (without its side) -> weight at full intensity. "one:" marks a one-sided action.
 PROGRAMMES: dict[str, tuple[dict[str, float], ...]] = {
     "angry": (
-        {"browDown": 0.85, "eyeSquint": 0.45, "noseSneer": 0.35, "mouthPress": 0.25, "mouthFrown": 0.25, "jawForward": 0.15},
-        {"browDown": 0.75, "eyeWide": 0.35, "noseSneer": 0.45, "mouthUpperUp": 0.14, "mouthStretch": 0.20, "mouthFrown": 0.15},
+        {
+            "browDown": 0.85, "eyeSquint": 0.45, "noseSneer": 0.35,
+            "mouthPress": 0.25, "mouthFrown": 0.25, "jawForward": 0.15,
+        },
+        {
+            "browDown": 0.75, "eyeWide": 0.35, "noseSneer": 0.45,
+            "mouthUpperUp": 0.14, "mouthStretch": 0.20, "mouthFrown": 0.15,
+        },
     ),
     "contempt": (
-        {"one:mouthSmile": 0.50, "one:mouthDimple": 0.55, "eyeSquint": 0.25, "one:cheekSquint": 0.30, "mouthPress": 0.10},
-        {"one:mouthSmile": 0.30, "one:mouthDimple": 0.60, "one:browOuterUp": 0.50, "one:noseSneer": 0.25, "eyeSquint": 0.30},
+        {
+            "one:mouthSmile": 0.50, "one:mouthDimple": 0.55, "eyeSquint": 0.25,
+            "one:cheekSquint": 0.30, "mouthPress": 0.10,
+        },
+        {
+            "one:mouthSmile": 0.30, "one:mouthDimple": 0.60, "one:browOuterUp": 0.50,
+            "one:noseSneer": 0.25, "eyeSquint": 0.30,
+        },
     ),
     "disgusted": (
-        {"noseSneer": 0.80, "mouthUpperUp": 0.24, "browDown": 0.40, "eyeSquint": 0.45, "cheekSquint": 0.35, "mouthFrown": 0.25},
-        {"noseSneer": 0.65, "mouthShrugUpper": 0.25, "mouthShrugLower": 0.25, "browDown": 0.30, "mouthFrown": 0.45, "eyeSquint": 0.40},
+        {
+            "noseSneer": 0.80, "mouthUpperUp": 0.24, "browDown": 0.40,
+            "eyeSquint": 0.45, "cheekSquint": 0.35, "mouthFrown": 0.25,
+        },
+        {
+            "noseSneer": 0.65, "mouthShrugUpper": 0.25, "mouthShrugLower": 0.25,
+            "browDown": 0.30, "mouthFrown": 0.45, "eyeSquint": 0.40,
+        },
     ),
     "fear": (
-        {"browInnerUp": 0.85, "browOuterUp": 0.35, "eyeWide": 0.75, "mouthStretch": 0.45, "mouthFrown": 0.15, "browDown": 0.12},
-        {"browInnerUp": 0.70, "browOuterUp": 0.20, "eyeWide": 0.60, "mouthStretch": 0.35, "mouthRollLower": 0.10, "browDown": 0.22},
+        {
+            "browInnerUp": 0.85, "browOuterUp": 0.35, "eyeWide": 0.75,
+            "mouthStretch": 0.45, "mouthFrown": 0.15, "browDown": 0.12,
+        },
+        {
+            "browInnerUp": 0.70, "browOuterUp": 0.20, "eyeWide": 0.60,
+            "mouthStretch": 0.35, "mouthRollLower": 0.10, "browDown": 0.22,
+        },
     ),
     "happy": (
         {"mouthSmile": 0.70, "cheekSquint": 0.60, "eyeSquint": 0.35, "mouthDimple": 0.15, "mouthUpperUp": 0.06},
-        {"mouthSmile": 0.60, "cheekSquint": 0.45, "eyeSquint": 0.25, "browOuterUp": 0.30, "browInnerUp": 0.22, "mouthDimple": 0.20},
+        {
+            "mouthSmile": 0.60, "cheekSquint": 0.45, "eyeSquint": 0.25,
+            "browOuterUp": 0.30, "browInnerUp": 0.22, "mouthDimple": 0.20,
+        },
     ),
     "sad": (
-        {"browInnerUp": 0.80, "browDown": 0.18, "mouthFrown": 0.55, "mouthShrugLower": 0.28, "eyeBlink": 0.14, "eyeSquint": 0.12},
-        {"browInnerUp": 0.60, "browDown": 0.28, "mouthFrown": 0.45, "mouthPress": 0.12, "eyeBlink": 0.20, "eyeSquint": 0.25},
+        {
+            "browInnerUp": 0.80, "browDown": 0.18, "mouthFrown": 0.55,
+            "mouthShrugLower": 0.28, "eyeBlink": 0.14, "eyeSquint": 0.12,
+        },
+        {
+            "browInnerUp": 0.60, "browDown": 0.28, "mouthFrown": 0.45,
+            "mouthPress": 0.12, "eyeBlink": 0.20, "eyeSquint": 0.25,
+        },
     ),
     "surprised": (
         {"browInnerUp": 0.85, "browOuterUp": 0.80, "eyeWide": 0.70, "jawOpen": 0.07, "mouthFunnel": 0.06},
@@ -165,13 +199,13 @@ def express(
 def _smooth_noise(frames: int, sigma: float, generator: np.random.Generator, columns: int = 1) -> Array:
     """Return (T, columns) smooth noise of unit variance; ``sigma`` in frames is its time constant."""
     pad = int(4 * sigma) + 1
-    noise = gaussian_filter1d(generator.standard_normal((frames + 2 * pad, columns)), sigma, axis=0)
+    noise = smooth(generator.standard_normal((frames + 2 * pad, columns)), sigma)
     return (noise[pad : pad + frames] * np.sqrt(2 * np.sqrt(np.pi) * sigma)).astype(np.float32)
 
 
 def _phrase_envelope(speech: Array, frame_rate: float, generator: np.random.Generator) -> Array:
     """Emotion swells while speaking and relaxes in pauses; (T,) float32 about 0.7..1.1."""
-    swell = gaussian_filter1d(speech, 0.30 * frame_rate)
+    swell = smooth(speech, 0.30 * frame_rate)
     wander = _smooth_noise(len(speech), 0.8 * frame_rate, generator)[:, 0]
     return np.clip(0.80 + 0.18 * swell + 0.07 * wander, 0.55, 1.12).astype(np.float32)
 
@@ -211,7 +245,12 @@ def _liveliness(emotion: Array) -> Array:
 
 
 def _accent_curve(
-    prosody: Prosody, frames: int, frame_rate: float, probability: float, width: float, generator: np.random.Generator
+    prosody: Prosody,
+    frames: int,
+    frame_rate: float,
+    probability: float,
+    width: float,
+    generator: np.random.Generator,
 ) -> Array:
     """Return (T,) bumps of ``width`` seconds at a random choice of the accents."""
     times = np.arange(frames) / frame_rate
@@ -220,7 +259,9 @@ def _accent_curve(
         if generator.random() < probability:
             span = width * generator.uniform(0.8, 1.5)
             shift = generator.normal(-0.02, 0.04)
-            curve += strength * generator.uniform(0.6, 1.3) * np.exp(-0.5 * ((times - time - shift) / (0.42 * span)) ** 2)
+            curve += (
+                strength * generator.uniform(0.6, 1.3) * np.exp(-0.5 * ((times - time - shift) / (0.42 * span)) ** 2)
+            )
     return np.clip(curve, 0, 1.5).astype(np.float32)
 
 
@@ -232,7 +273,7 @@ def _head(
     frames = len(active)
     slow = _smooth_noise(frames, 0.75 * frame_rate, generator, 3)
     quick = _smooth_noise(frames, 0.20 * frame_rate, generator, 3)
-    talk = 0.45 + 0.55 * gaussian_filter1d(speech, 0.4 * frame_rate)
+    talk = 0.45 + 0.55 * smooth(speech, 0.4 * frame_rate)
     amount = (actor.head_motion * liveliness * talk)[:, None]
     degrees = amount * (slow * np.array([2.2, 3.4, 2.0]) + quick * np.array([0.55, 0.7, 0.4]))
     nods = _accent_curve(prosody, frames, frame_rate, actor.nods, 0.30, generator)
@@ -255,7 +296,7 @@ def _gaze(frames: int, frame_rate: float, actor: Actor, generator: np.random.Gen
         spread = np.array([5.0, 9.0]) if looks_away else np.array([1.0, 1.6])
         gaze[frame : frame + length] = actor.gaze * generator.normal(0, 1, 2) * spread
         frame += length
-    return gaussian_filter1d(gaze, 0.016 * frame_rate, axis=0).astype(np.float32)
+    return smooth(gaze, 0.016 * frame_rate).astype(np.float32)
 
 
 def _add_gaze(values: Array, gaze: Array) -> None:

@@ -84,7 +84,11 @@ def train(
             sums[name] = sums.get(name, 0.0) + figure
         counted += 1
         if step % config.validate_every == 0 or step == config.steps:
-            row = {"step": step, **{name: total / counted for name, total in sums.items()}, **validate(averaged)}
+            row = {
+                "step": step,
+                **{name: total / counted for name, total in sums.items()},
+                **validate(averaged),
+            }
             sums, counted = {}, 0
             _log(folder / "log.csv", row)
             _checkpoint(folder / "last.pt", step, model, averaged, optimiser, generator)
@@ -101,14 +105,19 @@ def _rate(step: int, config: TrainConfig) -> float:
 
 @torch.no_grad()
 def _average(averaged: nn.Module, model: nn.Module, decay: float) -> None:
-    for target, source in zip(averaged.parameters(), model.parameters(), strict=True):
-        target.lerp_(source, 1 - decay)
-    for target, source in zip(averaged.buffers(), model.buffers(), strict=True):
-        target.copy_(source)
+    for weights, source in zip(averaged.parameters(), model.parameters(), strict=True):
+        weights.lerp_(source, 1 - decay)
+    for buffer, source in zip(averaged.buffers(), model.buffers(), strict=True):
+        buffer.copy_(source)
 
 
 def _checkpoint(
-    path: Path, step: int, model: nn.Module, averaged: nn.Module, optimiser: torch.optim.Optimizer, generator: torch.Generator
+    path: Path,
+    step: int,
+    model: nn.Module,
+    averaged: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    generator: torch.Generator,
 ) -> None:
     state = {
         "step": step,
@@ -123,7 +132,11 @@ def _checkpoint(
 
 
 def _resume(
-    path: Path, model: nn.Module, averaged: nn.Module, optimiser: torch.optim.Optimizer, generator: torch.Generator
+    path: Path,
+    model: nn.Module,
+    averaged: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    generator: torch.Generator,
 ) -> int:
     if not path.exists():
         return 0

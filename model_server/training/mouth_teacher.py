@@ -13,14 +13,26 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import gaussian_filter1d
 
 from blendshape_rigs.arkit import ARKIT_COUNT, ARKIT_INDEX
 from blendshape_rigs.avatar import load_proxy_avatar
 
+from .smoothing import smooth
+
 Array = npt.NDArray[np.float32]
 
-GESTURES = ("jaw", "funnel", "pucker", "spread", "lower", "upper", "roll_lower", "shrug_upper", "tongue", "jaw_forward")
+GESTURES = (
+    "jaw",
+    "funnel",
+    "pucker",
+    "spread",
+    "lower",
+    "upper",
+    "roll_lower",
+    "shrug_upper",
+    "tongue",
+    "jaw_forward",
+)
 """Articulatory gestures: jaw drop, lip funnel and pucker, corner spread, lower lip down, upper lip up, lower lip
 rolled in, upper lip shrug, tongue between the teeth, jaw forward. Each about 0..1 in ARKit units."""
 
@@ -155,13 +167,17 @@ def _gestures(segments: PhoneSegments, times: npt.NDArray[np.float64]) -> Array:
     blended = np.empty((len(times), len(GESTURES)))
     for group, (anticipation, carry_over) in enumerate(_REACH):
         weight = strengths[None, :, group] * np.exp(-before / anticipation - after / carry_over)
-        columns = np.flatnonzero(_GROUP_OF_GESTURE == group)
+        columns = np.flatnonzero(group == _GROUP_OF_GESTURE)
         blended[:, columns] = weight @ targets[:, columns] / weight.sum(axis=1, keepdims=True)
     return blended.astype(np.float32)
 
 
 def _pulse(
-    segments: PhoneSegments, symbols: frozenset[str], times: npt.NDArray[np.float64], attack: float, release: float
+    segments: PhoneSegments,
+    symbols: frozenset[str],
+    times: npt.NDArray[np.float64],
+    attack: float,
+    release: float,
 ) -> Array:
     """Return (T,) float32 in [0, 1]: 1 while one of ``symbols`` sounds, cosine ramps around it.
 
@@ -201,12 +217,12 @@ def articulate(
     times = np.arange(len(loudness)) / frame_rate
     gestures = _gestures(segments, times)
     speech = 1 - _pulse(segments, frozenset(["sil"]), times, 0.12, 0.12)
-    effort = speaker.effort * np.clip(1 + 0.45 * gaussian_filter1d(loudness, 0.08 * frame_rate), 0.55, 1.5)
+    effort = speaker.effort * np.clip(1 + 0.45 * smooth(loudness, 0.08 * frame_rate), 0.55, 1.5)
     scale = 1 + speech * (effort - 1)
     gestures[:, :6] *= scale[:, None]
     gestures[:, _GESTURE_ROUND] *= speaker.rounding
     gestures[:, GESTURES.index("spread")] *= speaker.spreading
-    gestures = gaussian_filter1d(gestures, 0.018 * frame_rate / speaker.sharpness, axis=0)
+    gestures = smooth(gestures, 0.018 * frame_rate / speaker.sharpness)
     values = _to_arkit(gestures, speaker, emotional_mouth)
     _enforce_constraints(values, segments, times, speech)
     return np.clip(values, 0, 1)
@@ -243,9 +259,7 @@ def _to_arkit(gestures: Array, speaker: Speaker, emotional_mouth: Array) -> Arra
     return values + lips
 
 
-def _enforce_constraints(
-    values: Array, segments: PhoneSegments, times: npt.NDArray[np.float64], speech: Array
-) -> None:
+def _enforce_constraints(values: Array, segments: PhoneSegments, times: npt.NDArray[np.float64], speech: Array) -> None:
     """Close the lips on p b m and in silence, bring the lower lip to the teeth on f v, narrow the jaw on sibilants."""
     index = ARKIT_INDEX
     jaw = values[:, index["jawOpen"]]

@@ -88,14 +88,15 @@ def perform(
     utterance: Utterance, emotion: Array, actor: Actor, speaker: Speaker, generator: np.random.Generator
 ) -> Performance:
     """Let ``actor`` and ``speaker`` perform ``utterance`` with ``emotion`` (T, 8)."""
-    values, rotation, translation = express(
-        emotion, utterance.speech, utterance.prosody, FRAME_RATE, actor, generator
-    )
+    values, rotation, translation = express(emotion, utterance.speech, utterance.prosody, FRAME_RATE, actor, generator)
     lips = list(LIP_CHANNELS)
     mouth = articulate(utterance.segments, utterance.loudness, FRAME_RATE, speaker, _only(values, lips))
     values[:, lips] = mouth[:, lips]
     track = PhoneTrack(
-        heard_posteriors(utterance, FRAME_RATE, generator), utterance.voicing, utterance.pitch, utterance.loudness
+        heard_posteriors(utterance, FRAME_RATE, generator),
+        utterance.voicing,
+        utterance.pitch,
+        utterance.loudness,
     )
     face = np.concatenate([values, rotation, translation], axis=1)
     return Performance(utterance, track.features(), emotion, face.astype(np.float32))

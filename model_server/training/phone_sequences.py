@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import gaussian_filter1d
 
 from model_server.audio.phones import PHONES
 
 from .expression_teacher import Prosody
 from .mouth_teacher import VOWELS, PhoneSegments
+from .smoothing import smooth
 
 Array = npt.NDArray[np.float32]
 
@@ -109,7 +109,11 @@ def invent_utterance(seconds: float, frame_rate: float, generator: np.random.Gen
 
 
 def _with_prosody(
-    segments: PhoneSegments, prosody: Prosody, seconds: float, frame_rate: float, generator: np.random.Generator
+    segments: PhoneSegments,
+    prosody: Prosody,
+    seconds: float,
+    frame_rate: float,
+    generator: np.random.Generator,
 ) -> Utterance:
     """Lay voicing, pitch and loudness over timed phones."""
     times = (np.arange(round(seconds * frame_rate)) + 0.5) / frame_rate
@@ -125,11 +129,11 @@ def _with_prosody(
     since_end = np.interp(times, np.r_[0, prosody.phrase_ends, seconds + 1], np.arange(len(prosody.phrase_ends) + 2))
     declination = 1.5 - 3.5 * (since_end % 1.0)
     range_scale = generator.uniform(0.5, 1.6)
-    pitch = range_scale * (declination + 4.0 * bumps + gaussian_filter1d(generator.normal(0, 2, len(times)), 4))
-    voicing = gaussian_filter1d(voiced, 0.7)
+    pitch = range_scale * (declination + 4.0 * bumps + smooth(generator.normal(0, 2, len(times)), 4))
+    voicing = smooth(voiced, 0.7)
     level = -0.28 + 0.24 * vowel + 0.25 * np.clip(bumps, 0, 1.2) + 0.06 * declination / 2
-    level += gaussian_filter1d(generator.normal(0, 0.5, len(times)), 8)
-    loudness = gaussian_filter1d(np.where(silent, -1.0, level), 0.9)
+    level += smooth(generator.normal(0, 0.5, len(times)), 8)
+    loudness = smooth(np.where(silent, -1.0, level), 0.9)
     return Utterance(
         segments,
         codes[which],
@@ -141,9 +145,7 @@ def _with_prosody(
     )
 
 
-def heard_posteriors(
-    utterance: Utterance, frame_rate: float, generator: np.random.Generator
-) -> Array:
+def heard_posteriors(utterance: Utterance, frame_rate: float, generator: np.random.Generator) -> Array:
     """Return (T, 42) float32 posteriors as a recogniser would hear the utterance.
 
     Boundaries move (10 ms, now and then 50 ms), up to a tenth of the phones are heard as others, and the
@@ -167,7 +169,7 @@ def heard_posteriors(
     posteriors = np.full((len(times), len(PHONES)), 1e-4)
     posteriors[rows, codes[which]] += 1 - share[which]
     posteriors[rows, second[which]] += share[which]
-    posteriors = gaussian_filter1d(posteriors, generator.uniform(0.3, 1.1), axis=0)
+    posteriors = smooth(posteriors, generator.uniform(0.3, 1.1))
     noise = generator.gamma(0.05, 0.05 * generator.uniform(0, 1), posteriors.shape)
     posteriors += noise
     return (posteriors / posteriors.sum(axis=1, keepdims=True)).astype(np.float32)

@@ -94,7 +94,10 @@ class EmoDiffLoss:
         # Where noise hides the signal its velocity says nothing: weigh by the signal.
         trust = model.schedule.signal[t].view(-1, 1, 1) ** 2
         velocity = (trust * (guess.diff(dim=1) - x0.diff(dim=1)) ** 2 * free[:, 1:]).mean()
-        return simple + 0.5 * velocity, {"simple": float(simple.detach()), "velocity": float(velocity.detach())}
+        return simple + 0.5 * velocity, {
+            "simple": float(simple.detach()),
+            "velocity": float(velocity.detach()),
+        }
 
 
 def validation(corpus: PerformanceCorpus, window: int) -> Callable[[nn.Module], dict[str, float]]:

@@ -1,0 +1,1 @@
+"""Speech with known phone times, for training the speech encoder: texts, voices, alignment, augmentation."""
