@@ -40,9 +40,7 @@ def _build_mesh(avatar: ProxyAvatar) -> Any:
     mesh.update(calc_edges=True)
     painted = np.ones((len(avatar.vertices), 4), np.float32)
     painted[:, :3] = linear(avatar.vertex_colors)
-    mesh.color_attributes.new(COLOUR_ATTRIBUTE, "FLOAT_COLOR", "POINT").data.foreach_set(
-        "color", painted.ravel()
-    )
+    mesh.color_attributes.new(COLOUR_ATTRIBUTE, "FLOAT_COLOR", "POINT").data.foreach_set("color", painted.ravel())
     return mesh
 
 

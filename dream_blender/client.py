@@ -109,8 +109,7 @@ def is_loopback(url: str) -> bool:
 def _check_protocol(version: Any) -> None:
     if version != PROTOCOL_VERSION:
         raise ProtocolMismatch(
-            f"The server speaks protocol {version}, this add-on {PROTOCOL_VERSION}: "
-            "update the older of the two"
+            f"The server speaks protocol {version}, this add-on {PROTOCOL_VERSION}: update the older of the two"
         )
 
 
@@ -138,9 +137,7 @@ class ServerClient:
     def _connection(self) -> http.client.HTTPConnection:
         parts = urlsplit(self._address.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ServerError(
-                f"'{self._address.url}' is no server address: write it like http://127.0.0.1:8787"
-            )
+            raise ServerError(f"'{self._address.url}' is no server address: write it like http://127.0.0.1:8787")
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         return kind(parts.hostname, parts.port, timeout=self._timeout)
 

@@ -45,12 +45,7 @@ def write_glb(path: Path, document: dict[str, Any], binary: bytes | bytearray) -
     text += b" " * (-len(text) % 4)
     binary = bytes(binary) + b"\0" * (-len(binary) % 4)
     header = struct.pack("<III", _MAGIC, 2, 12 + 8 + len(text) + 8 + len(binary))
-    chunks = (
-        struct.pack("<II", len(text), _JSON_CHUNK)
-        + text
-        + struct.pack("<II", len(binary), 0x004E4942)
-        + binary
-    )
+    chunks = struct.pack("<II", len(text), _JSON_CHUNK) + text + struct.pack("<II", len(binary), 0x004E4942) + binary
     path.write_bytes(header + chunks)
 
 

@@ -1,9 +1,9 @@
 """Head pose of FaceCurves in Blender's axes. numpy only.
 
 FaceCurves: +X subject's left, +Y up, +Z forward. Blender: +X subject's left, -Y forward, +Z up. So (x, y, z)
-becomes (x, -z, y). The pose is applied yaw, then pitch, then roll, each about the axis as the turns before
-it moved it: R = R(up, yaw) R(left, pitch) R(forward, -roll), in Blender's axes Rz(yaw) Rx(pitch) Ry(roll). That is
-Blender's Euler order YXZ with x = pitch, y = roll, z = yaw.
+becomes (x, -z, y). The pose is applied yaw, then pitch, then roll, each about the axis as the turns before it
+moved it: R = R(up, yaw) R(left, pitch) R(forward, -roll), in Blender's axes Rz(yaw) Rx(pitch) Ry(roll).
+That is Blender's Euler order YXZ with x = pitch, y = roll, z = yaw.
 """
 
 from __future__ import annotations
@@ -77,9 +77,7 @@ def pose_to_channels(
     return rest[:3] + move @ turn.T, euler_from_matrices(turn @ matrices_from_euler(euler))
 
 
-def channels_to_pose(
-    location: npt.ArrayLike, euler: npt.ArrayLike, rest: npt.ArrayLike
-) -> tuple[Array, Array]:
+def channels_to_pose(location: npt.ArrayLike, euler: npt.ArrayLike, rest: npt.ArrayLike) -> tuple[Array, Array]:
     """Undo :func:`pose_to_channels`: return (T, 3) pitch, yaw, roll rad and (T, 3) translation m."""
     rest = np.asarray(rest, np.float64)
     move = np.asarray(location, np.float64) - rest[:3]

@@ -57,9 +57,7 @@ def _open_character(path: Path | None) -> Any:
     elif suffix in (".usd", ".usda", ".usdc", ".usdz") and compat.has_operator("wm.usd_import"):
         bpy.ops.wm.usd_import(filepath=str(path))
     else:
-        raise ExportError(
-            f"{path.name} is no character file this Blender reads: use .blend, .fbx, .glb or .usd"
-        )
+        raise ExportError(f"{path.name} is no character file this Blender reads: use .blend, .fbx, .glb or .usd")
     meshes = sorted(bpy.data.objects, key=lambda item: len(arkit_keys(item)), reverse=True)
     if not meshes or not arkit_keys(meshes[0]):
         raise TakeError(f"{path.name} has no mesh with ARKit-named shape keys such as jawOpen")
@@ -122,9 +120,7 @@ def _seconds_list(text: str) -> list[float]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="blender_child", description=__doc__.splitlines()[0] if __doc__ else None
-    )
+    parser = argparse.ArgumentParser(prog="blender_child", description=__doc__.splitlines()[0] if __doc__ else None)
     commands = parser.add_subparsers(required=True)
     export = commands.add_parser("export", help="write a take as .fbx, .usd, .glb, .abc, .blend or curves")
     export.add_argument("--audio", type=Path, help="sound to lay under the take")
@@ -134,15 +130,11 @@ def _parser() -> argparse.ArgumentParser:
     render.add_argument("--times", type=_seconds_list, required=True, help="seconds, parted by commas")
     render.add_argument("--size", type=int, default=512, help="width and height in pixels")
     render.add_argument("--engine", choices=("workbench", "eevee"), default="workbench")
-    render.add_argument(
-        "--turn", type=float, default=0.0, help="degrees the camera stands to the subject's left"
-    )
+    render.add_argument("--turn", type=float, default=0.0, help="degrees the camera stands to the subject's left")
     render.set_defaults(run=render_command)
     for command in (export, render):
         command.add_argument("--curves", type=Path, required=True, help="curves as .npz, .json or .csv")
-        command.add_argument(
-            "--character", type=Path, help="a .blend, .fbx, .glb or .usd with ARKit shape keys"
-        )
+        command.add_argument("--character", type=Path, help="a .blend, .fbx, .glb or .usd with ARKit shape keys")
         command.add_argument("-o", "--out", type=Path, required=True)
     return parser
 
@@ -153,6 +145,6 @@ def main(argv: Sequence[str]) -> int:
     try:
         arguments.run(arguments)
     except (CurvesError, ExportError, TakeError, VerifyError, OSError, RuntimeError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(error, file=sys.stderr)
         return 1
     return 0

@@ -63,9 +63,7 @@ def recording_of_strip(scene: Any, name: str) -> Recording:
     path = Path(bpy.path.abspath(strip.sound.filepath))
     if not path.is_file():
         raise SoundError(f"The sound of strip '{name}' is not on the disk ({path}): unpack or relink it")
-    return Recording(
-        path, float(strip.frame_start), float(strip.frame_final_start), float(strip.frame_final_end - 1)
-    )
+    return Recording(path, float(strip.frame_start), float(strip.frame_final_start), float(strip.frame_final_end - 1))
 
 
 def place_sound(scene: Any, recording: Recording) -> Any | None:
@@ -75,10 +73,7 @@ def place_sound(scene: Any, recording: Recording) -> Any | None:
     """
     start = round(recording.origin_frame)
     for strip in sound_strips(scene):
-        if (
-            Path(bpy.path.abspath(strip.sound.filepath)) == recording.path
-            and round(strip.frame_start) == start
-        ):
+        if Path(bpy.path.abspath(strip.sound.filepath)) == recording.path and round(strip.frame_start) == start:
             return strip
     if not compat.has_audio():
         return None

@@ -140,9 +140,7 @@ def _new_action(name: str, curves: FaceCurves) -> Any:
     return action
 
 
-def key_take(
-    character: Any, curves: FaceCurves, name: str, origin_frame: float, fps: float, head: bool = True
-) -> Any:
+def key_take(character: Any, curves: FaceCurves, name: str, origin_frame: float, fps: float, head: bool = True) -> Any:
     """Key ``curves`` on ``character`` as a new Action and return it; earlier takes stay in the file.
 
     Args:
@@ -195,9 +193,7 @@ def _sample(curves: list[Any], path: str, index: int, frames: npt.NDArray[np.flo
     return None if curve is None else np.array([curve.evaluate(frame) for frame in frames])
 
 
-def read_take(
-    character: Any, first_frame: float, last_frame: float, fps: float, origin_frame: float
-) -> FaceCurves:
+def read_take(character: Any, first_frame: float, last_frame: float, fps: float, origin_frame: float) -> FaceCurves:
     """Return the animation of ``character`` sampled at every frame from ``first_frame`` to ``last_frame``.
 
     Shape keys without F-curves give their present value; a character without object keys gives a still head.

@@ -1,0 +1,57 @@
+"""Press Generate as the sidebar does, for a file and for a trimmed sound strip, and read the keys."""
+
+import importlib
+import json
+from pathlib import Path
+
+import bpy
+from blender_test import MODULE, arguments, report
+
+take = importlib.import_module(f"{MODULE}.dream_blender.take")
+write_curves = importlib.import_module(f"{MODULE}.blendshape_rigs.formats").write_curves
+folder = Path(arguments["folder"])
+scene = bpy.context.scene
+scene.render.fps, scene.render.fps_base = 30, 1.0
+scene.frame_start = 11
+bpy.ops.dream_talk.add_avatar()
+settings = scene.dream_talk
+settings.audio_path = arguments["audio"]
+settings.emotion, settings.intensity, settings.seed = "happy", 0.8, 3
+
+done = bpy.ops.dream_talk.generate()
+action = take.take_of(settings.character)
+write_curves(take.read_take(settings.character, 11, scene.frame_end, 30.0, 11), folder / "file.npz")
+report(
+    {
+        "done": list(done),
+        "take": action.name,
+        "stored": json.loads(action[take.TAKE_MARK]),
+        "range": [scene.frame_start, scene.frame_end],
+        "strips": [(strip.type, strip.frame_start) for strip in scene.sequence_editor.strips],
+    }
+)
+
+strip = scene.sequence_editor.strips[0]
+strip.frame_offset_start, strip.frame_offset_end = 12, 6
+settings.audio_source, settings.strip_name = "STRIP", strip.name
+settings.set_range = False
+bpy.ops.dream_talk.generate()
+trimmed = take.take_of(settings.character)
+first, last = take.frame_range(settings.character)
+write_curves(take.read_take(settings.character, first, last, 30.0, 11), folder / "strip.npz")
+report(
+    {
+        "strip_range": [first, last],
+        "strip_heard": [strip.frame_final_start, strip.frame_final_end - 1],
+        "two_takes": trimmed != action,
+        "one_strip": len(scene.sequence_editor.strips) == 1,
+    }
+)
+
+settings.audio_source, settings.audio_path = "FILE", arguments["text"]
+takes = len(bpy.data.actions)
+try:
+    bpy.ops.dream_talk.generate()
+except RuntimeError as error:
+    report({"refused": str(error)})
+report({"no_take_of_refused": len(bpy.data.actions) == takes})

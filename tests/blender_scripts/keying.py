@@ -1,0 +1,106 @@
+"""Spawn the avatar, key takes on it, read them back, and try what must be refused."""
+
+import importlib
+import json
+from pathlib import Path
+
+import bpy
+import numpy as np
+from blender_test import MODULE, arguments, report
+
+take = importlib.import_module(f"{MODULE}.dream_blender.take")
+compat = importlib.import_module(f"{MODULE}.dream_blender.compat")
+read_curves = importlib.import_module(f"{MODULE}.blendshape_rigs.formats").read_curves
+folder = Path(arguments["folder"])
+curves = read_curves(folder / "curves.npz")
+scene = bpy.context.scene
+settings = scene.dream_talk
+
+
+def refusal(action):
+    """Return the message of an operator that must refuse."""
+    try:
+        action()
+    except RuntimeError as error:
+        return str(error)
+    return ""
+
+
+report({"poll_without_character": bpy.ops.dream_talk.generate.poll()})
+bpy.ops.dream_talk.add_avatar()
+head = settings.character
+report(
+    {
+        "shape_keys": [key.name for key in head.data.shape_keys.key_blocks],
+        "vertices": len(head.data.vertices),
+        "materials": [material.name for material in head.data.materials],
+        "refused_without_server": refusal(
+            lambda: (
+                setattr(settings, "audio_path", arguments["audio"]),
+                bpy.ops.dream_talk.generate(),
+            )
+        ),
+        "refused_without_take": refusal(lambda: bpy.ops.dream_talk.export(filepath=str(folder / "none.csv"))),
+    }
+)
+
+scene.render.fps, scene.render.fps_base = 24, 1.0
+bpy.ops.dream_talk.import_curves(filepath=str(folder / "curves.npz"))
+first = take.take_of(head)
+settings.seed = 1
+bpy.ops.dream_talk.import_curves(filepath=str(folder / "curves.npz"))
+second = take.take_of(head)
+scene.frame_set(scene.frame_start + 7)
+depsgraph = bpy.context.evaluated_depsgraph_get()
+evaluated = head.evaluated_get(depsgraph)
+back = take.read_take(head, scene.frame_start, scene.frame_end, 24.0, scene.frame_start)
+np.savez(
+    folder / "back.npz",
+    values=back.values,
+    head_rotation=back.head_rotation,
+    head_translation=back.head_translation,
+    shown=[evaluated.data.shape_keys.key_blocks[key].value for key in ("jawOpen", "mouthSmileLeft", "tongueOut")]
+    if evaluated.data.shape_keys
+    else [],
+    keys=[head.data.shape_keys.key_blocks[key].value for key in ("jawOpen", "mouthSmileLeft", "tongueOut")],
+    matrix=np.array(head.matrix_world),
+)
+report(
+    {
+        "range": [scene.frame_start, scene.frame_end],
+        "actions": sorted(action.name for action in bpy.data.actions),
+        "new_take": first != second,
+        "slots": [slot.target_id_type for slot in second.slots],
+        "provenance": json.loads(second[take.TAKE_MARK]),
+        "interpolation": {
+            point.interpolation for curve in compat.assigned_curves(head) for point in curve.keyframe_points
+        }
+        == {"LINEAR"},
+    }
+)
+
+bpy.ops.mesh.primitive_cube_add()
+cube = bpy.context.object
+for name in ("Basis", "JawOpen", "mouth_smile_left", "browDown_R"):
+    cube.shape_key_add(name=name)
+cube.location = (1.0, 2.0, 3.0)
+settings.character = cube
+own = take.arkit_keys(cube)
+bpy.ops.dream_talk.import_curves(filepath=str(folder / "curves.npz"))
+report(
+    {
+        "own_names": {arkit: key.name for arkit, key in own.items()},
+        "own_head_motion": settings.head_motion,
+        "own_moved": bool(compat.assigned_curves(cube)),
+        "own_curves": len(compat.assigned_curves(cube.data.shape_keys)),
+    }
+)
+cube.data.shape_keys.key_blocks["JawOpen"].driver_add("value")
+report({"driven": take.problem_with(cube)})
+settings.character = head
+
+for _ in range(2):
+    bpy.ops.preferences.addon_disable(module=MODULE)
+    gone = hasattr(bpy.types.Scene, "dream_talk") or "generate" in dir(bpy.ops.dream_talk)
+    bpy.ops.preferences.addon_enable(module=MODULE)
+report({"left_behind": gone, "back_again": hasattr(bpy.types.Scene, "dream_talk")})

@@ -1,0 +1,74 @@
+"""Read exported files with Blender's own importers; write each shape's keys as seconds and values."""
+
+from pathlib import Path
+
+import bpy
+import numpy as np
+from blender_test import arguments, report
+
+IMPORTERS = {
+    ".fbx": lambda path: bpy.ops.import_scene.fbx(filepath=path, anim_offset=0.0),
+    ".glb": lambda path: bpy.ops.import_scene.gltf(filepath=path),
+    ".usdc": lambda path: bpy.ops.wm.usd_import(filepath=path),
+    ".blend": lambda path: bpy.ops.wm.open_mainfile(filepath=path),
+}
+
+
+def shape_curves():
+    """Return the F-curves of the first shape keys that are animated, by shape name."""
+    for keys in bpy.data.shape_keys:
+        animation = keys.animation_data
+        if animation is None or animation.action is None:
+            continue
+        bag = animation.action.layers[0].strips[0].channelbag(animation.action_slot)
+        by_path = {curve.data_path: curve for curve in bag.fcurves}
+        return {
+            key.name: by_path[f'key_blocks["{key.name}"].value']
+            for key in keys.key_blocks
+            if f'key_blocks["{key.name}"].value' in by_path
+        }
+    return {}
+
+
+def frames_per_second(suffix):
+    """Return by what the importer of ``suffix`` has multiplied seconds to get frames."""
+    render = bpy.context.scene.render
+    if suffix == ".usdc":
+        return arguments["fps"][rate]  # frames are the file's time codes
+    # Blender's FBX and glTF importers leave fps_base out of account.
+    return render.fps / (render.fps_base if suffix == ".blend" else 1.0)
+
+
+def alembic_points(path, frame):
+    """Return the points of the one mesh in the Alembic cache at ``path`` at a frame of the scene."""
+    bpy.ops.wm.alembic_import(filepath=path)
+    mesh = next(item for item in bpy.data.objects if item.type == "MESH")
+    bpy.context.scene.frame_set(frame)
+    evaluated = mesh.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    points = np.empty(len(evaluated.data.vertices) * 3, np.float32)
+    evaluated.data.vertices.foreach_get("co", points)
+    return points.reshape(-1, 3)
+
+
+sounds = {}
+for rate in arguments["rates"]:
+    folder = Path(arguments["folder"]) / rate
+    for suffix, importer in IMPORTERS.items():
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        importer(str(folder / f"take{suffix}"))
+        found = {}
+        for name, curve in shape_curves().items():
+            points = np.empty(len(curve.keyframe_points) * 2, np.float32)
+            curve.keyframe_points.foreach_get("co", points)
+            frames, values = points.reshape(-1, 2).T
+            found[name] = np.stack([frames / frames_per_second(suffix), values])
+        np.savez(folder / f"back{suffix}.npz", **found)
+        if suffix == ".blend":
+            strips = bpy.context.scene.sequence_editor.strips
+            sounds[rate] = [(strip.type, strip.frame_start, bool(strip.sound.packed_file)) for strip in strips]
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    whole = round(arguments["fps"][rate])
+    bpy.context.scene.render.fps = whole
+    bpy.context.scene.render.fps_base = whole / arguments["fps"][rate]
+    np.save(folder / "points.npy", alembic_points(str(folder / "take.abc"), arguments["frame"]))
+report({"sounds": sounds})

@@ -1,0 +1,26 @@
+"""Run one test script inside bpy: ``run.py SCRIPT REPORT ARGUMENTS``.
+
+The script finds its ``arguments``, the extension's ``MODULE`` name and ``report`` in the module ``blender_test``.
+"""
+
+from __future__ import annotations
+
+import json
+import runpy
+import sys
+import types
+from pathlib import Path
+
+import bpy
+
+script, report_path, arguments = sys.argv[1:]
+results: dict[str, object] = {}
+harness = types.ModuleType("blender_test")
+harness.arguments = json.loads(arguments)
+harness.report = results.update
+harness.MODULE = "bl_ext.user_default.dream_talk"
+sys.modules["blender_test"] = harness
+if Path(script).name != "install.py":
+    bpy.ops.preferences.addon_enable(module=harness.MODULE)
+runpy.run_path(script)
+Path(report_path).write_text(json.dumps(results))
