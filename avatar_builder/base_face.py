@@ -76,7 +76,8 @@ def _life_size(points: Floats) -> Floats:
     cosine, sine = np.cos(PITCH), np.sin(PITCH)
     scaled = scaled @ np.array([[1, 0, 0], [0, cosine, sine], [0, -sine, cosine]])
     corners = scaled[[33, 133, 263, 362]]
-    return scaled - np.array([0.0, corners[:, 1].mean(), corners[:, 2].mean() - 0.006])
+    result: Floats = scaled - np.array([0.0, corners[:, 1].mean(), corners[:, 2].mean() - 0.006])
+    return result
 
 
 def lip_points(points: Floats) -> tuple[Ints, Floats]:
@@ -113,7 +114,7 @@ def _lip_curve(across: Floats, level: int, upper: bool) -> Floats:
 
 
 def lid_loop(upper_lift: float, lower_lift: float, skew: float = 0.08) -> Floats:
-    """Return the right lid margin (16, 3) in the order of the lid loop: outer corner, upper lid, inner corner, lower lid.
+    """Return the right lid margin (16, 3) from the outer corner over the upper lid and back.
 
     The lifts are the heights in metres of the lids' middles above the line between the corners; ``skew`` moves the
     upper lid's peak inwards and the lower lid's outwards.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from blendshape_rigs.arkit import ARKIT_NAMES
 from blendshape_rigs.avatar import DELTA_STEP, PROXY_AVATAR_FILE
@@ -25,7 +27,7 @@ from .zip_file import write_arrays
 NECK_PIVOT = (0.0, -0.105, -0.082)
 
 
-def build_arrays() -> dict[str, np.ndarray]:
+def build_arrays() -> dict[str, NDArray[Any]]:
     """Return every array of the asset."""
     cage = build_cage(base_face())
     skin = build_skin(cage, cage_fields(Rig(cage)))

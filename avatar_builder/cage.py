@@ -30,8 +30,8 @@ class Cage:
     """Points (V, 3), triangles (F, 3), mirror permutation (V,), creases (C, 2) and named point groups.
 
     ``lid_inner`` (2, 16) and ``lid_hidden`` (2, 16) continue the right and left lid loops towards and into the eye;
-    ``mouth_rings`` (4, 20) continue the lip loop backwards; ``throat`` closes the mouth; ``head_rings`` (R, 36) continue the
-    face oval, the last one being the rim of the neck; ``neck_floor`` closes the neck.
+    ``mouth_rings`` (4, 20) continue the lip loop backwards; ``throat`` closes the mouth; ``head_rings`` (R, 36)
+    continue the face oval, the last one being the rim of the neck; ``neck_floor`` closes the neck.
     """
 
     points: Floats
@@ -76,12 +76,14 @@ def _ellipsoid(points: Floats, centre: Floats, radii: Floats) -> Floats:
     scaled = (points - centre) / radii
     length = np.linalg.norm(scaled, axis=1)
     gradient = np.linalg.norm(scaled / radii, axis=1)
-    return length * (length - 1) / np.maximum(gradient, 1e-9)
+    result: Floats = length * (length - 1) / np.maximum(gradient, 1e-9)
+    return result
 
 
 def _smooth_min(first: Floats, second: Floats, width: float) -> Floats:
     mix = np.clip(0.5 + 0.5 * (second - first) / width, 0.0, 1.0)
-    return second * (1 - mix) + first * mix - width * mix * (1 - mix)
+    result: Floats = second * (1 - mix) + first * mix - width * mix * (1 - mix)
+    return result
 
 
 def onto_head(points: Floats) -> Floats:
@@ -91,7 +93,10 @@ def onto_head(points: Floats) -> Floats:
     for _ in range(12):
         value = head_distance(result)
         gradient = np.stack(
-            [(head_distance(result + step * unit) - head_distance(result - step * unit)) / (2 * step) for unit in np.eye(3)],
+            [
+                (head_distance(result + step * unit) - head_distance(result - step * unit)) / (2 * step)
+                for unit in np.eye(3)
+            ],
             axis=1,
         )
         gradient /= np.maximum(np.linalg.norm(gradient, axis=1, keepdims=True), 1e-9)
@@ -102,8 +107,8 @@ def onto_head(points: Floats) -> Floats:
 def leave_head(directions: Floats) -> Floats:
     """Return where rays (N, 3) from the skull's centre first leave the head (N, 3)."""
     reach = np.linspace(0.02, 0.25, 231)
-    samples = SKULL_CENTRE + directions[:, None, :] * reach[:, None]
-    outside = head_distance(samples.reshape(-1, 3)).reshape(len(directions), -1) > 0
+    samples: Floats = SKULL_CENTRE + directions[:, None, :] * reach[:, None]
+    outside = head_distance(samples.reshape((-1, 3))).reshape(len(directions), -1) > 0
     first = np.argmax(outside, axis=1)
     return onto_head(samples[np.arange(len(directions)), first])
 
@@ -112,11 +117,13 @@ def _slerp(first: Floats, second: Floats, mix: Floats) -> Floats:
     """Return unit vectors (M, N, 3) between rows of two arrays of unit vectors (N, 3) for each mix in (M,)."""
     angle = np.arccos(np.clip((first * second).sum(axis=1), -1, 1))[None, :, None]
     at = mix[:, None, None]
-    return (np.sin((1 - at) * angle) * first + np.sin(at * angle) * second) / np.sin(angle)
+    result: Floats = (np.sin((1 - at) * angle) * first + np.sin(at * angle) * second) / np.sin(angle)
+    return result
 
 
 def _unit(vectors: Floats) -> Floats:
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    result: Floats = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return result
 
 
 def _head_rings(oval: Floats) -> Floats:

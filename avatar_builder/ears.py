@@ -15,7 +15,7 @@ EAR_WIDTH = 0.033
 EAR_MIDDLE = np.array([-0.073, -0.011, -0.067])
 EAR_TILT = np.radians(12.0)
 FLARE = 0.017
-# From the root behind the ear over the rim into the hollow: size, height as a share of the flare, height in millimetres.
+# From the root behind the ear over the rim into the hollow: size, height as a share of the flare, millimetres more.
 PROFILE = (
     (0.60, 0.00, -7.0), (0.80, 0.45, -3.0), (0.96, 0.90, -2.0), (1.00, 1.00, 0.0), (0.95, 1.00, 1.3), (0.85, 0.92, 0.2),
     (0.76, 0.80, -1.8), (0.64, 0.72, 0.6), (0.52, 0.55, -1.2), (0.40, 0.30, -4.0), (0.16, 0.10, -5.5),

@@ -12,7 +12,9 @@ from .topology import Floats
 SEGMENTS = 32
 PUPIL_ANGLE = 0.185
 IRIS_ANGLE = 0.49
-RING_ANGLES = np.array([0.02, 0.10, 0.165, PUPIL_ANGLE, 0.23, 0.32, 0.42, IRIS_ANGLE, 0.52, 0.64, 0.80, 1.05, 1.35, 1.70, 2.1])
+RING_ANGLES = np.array(
+    [0.02, 0.10, 0.165, PUPIL_ANGLE, 0.23, 0.32, 0.42, IRIS_ANGLE, 0.52, 0.64, 0.80, 1.05, 1.35, 1.70, 2.1]
+)
 LOOK_ANGLES = {"In": np.radians(30.0), "Out": np.radians(30.0), "Up": np.radians(24.0), "Down": np.radians(28.0)}
 
 

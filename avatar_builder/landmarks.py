@@ -6,8 +6,6 @@ The photograph is NASA's portrait of Eileen Collins (public domain) from scikit-
 
 from __future__ import annotations
 
-
-
 import cv2
 import numpy as np
 import skimage.data
@@ -16,16 +14,13 @@ from mediapipe.python.solutions.face_mesh import FaceMesh
 from .landmarks_file import LANDMARKS_FILE
 from .topology import LANDMARKS, Floats
 
-
 CROP = (slice(20, 230), slice(120, 330))
 CROP_PIXELS = 1024
 
 
 def detect() -> Floats:
     """Return landmarks (468, 3): x right in the picture, y up, z towards the viewer, in units of the crop's width."""
-    crop = cv2.resize(
-        skimage.data.astronaut()[CROP], (CROP_PIXELS, CROP_PIXELS), interpolation=cv2.INTER_CUBIC
-    )
+    crop = cv2.resize(skimage.data.astronaut()[CROP], (CROP_PIXELS, CROP_PIXELS), interpolation=cv2.INTER_CUBIC)
     with FaceMesh(static_image_mode=True, refine_landmarks=True, max_num_faces=1) as mesh:
         found = mesh.process(crop).multi_face_landmarks
     if not found:

@@ -45,10 +45,13 @@ def _arch(distance: Floats, front: float, half_width: float) -> tuple[Floats, Fl
     return np.stack([x * side, np.zeros_like(x), z], axis=1), normal * np.stack([side, side * 0, side * 0 + 1], axis=1)
 
 
-def _tooth(width: float, height: float, depth: float, edge_sharpness: float) -> tuple[Floats, Floats]:
+def _tooth(width: float, height: float, depth: float, edge_sharpness: float) -> Floats:
     """Return rings (7, 10, 3) of a tooth with its biting edge at y = 0, growing along +Y."""
     turn = np.arange(10) / 10 * 2 * np.pi
-    outline = np.stack([np.sign(np.cos(turn)) * np.abs(np.cos(turn)) ** 0.55, np.sign(np.sin(turn)) * np.abs(np.sin(turn)) ** 0.7], axis=1)
+    outline = np.stack(
+        [np.sign(np.cos(turn)) * np.abs(np.cos(turn)) ** 0.55, np.sign(np.sin(turn)) * np.abs(np.sin(turn)) ** 0.7],
+        axis=1,
+    )
     level = np.array([0.0, 0.03, 0.12, 0.35, 0.65, 0.9, 1.0])
     wide = np.array([0.74, 0.90, 0.98, 1.0, 0.94, 0.82, 0.7])
     deep = np.array([0.30, 0.46, 0.60, 0.82, 1.0, 0.95, 0.8]) ** edge_sharpness
@@ -59,7 +62,9 @@ def _tooth(width: float, height: float, depth: float, edge_sharpness: float) -> 
     return rings
 
 
-def _row(teeth: tuple[tuple[float, float, float], ...], front: float, half_width: float, edge: float, up: float) -> list[Part]:
+def _row(
+    teeth: tuple[tuple[float, float, float], ...], front: float, half_width: float, edge: float, up: float
+) -> list[Part]:
     parts = []
     for side in (1.0, -1.0):
         reach = 0.0
@@ -69,7 +74,9 @@ def _row(teeth: tuple[tuple[float, float, float], ...], front: float, half_width
             place, normal = _arch(np.array([middle * side]), front, half_width)
             rings = _tooth(width / 1000, height / 1000, depth / 1000, 1.0 if number < 3 else 0.35)
             tangent = np.array([normal[0, 2], 0.0, -normal[0, 0]])
-            lift = edge + up * (0.0 if number == 0 else 0.0004 if number != 2 else 0.0001) + 0.0022 * (middle / 0.04) ** 2
+            lift = (
+                edge + up * (0.0 if number == 0 else 0.0004 if number != 2 else 0.0001) + 0.0022 * (middle / 0.04) ** 2
+            )
             world = (
                 rings[..., :1] * tangent
                 + rings[..., 1:2] * np.array([0.0, up, 0.0])
@@ -114,7 +121,11 @@ def _tongue() -> Part:
     across, upward = np.cos(turn), np.sin(turn)
     groove = 0.0012 * np.exp(-((across / 0.35) ** 2)) * (upward > 0)
     rings[..., 0] = width[:, None] * across
-    rings[..., 1] = y[:, None] + thick[:, None] * (np.sign(upward) * np.abs(upward) ** 0.8) - groove * np.sin(np.pi * along)[:, None]
+    rings[..., 1] = (
+        y[:, None]
+        + thick[:, None] * (np.sign(upward) * np.abs(upward) ** 0.8)
+        - groove * np.sin(np.pi * along)[:, None]
+    )
     rings[..., 2] = z[:, None]
     points, triangles = tube(rings)
     share = np.append(np.repeat(along, 16), [0.0, 1.0])

@@ -9,8 +9,16 @@ import numpy as np
 from .base_face import MIRROR, MOUTH_Y, OPEN_LIDS, lid_loop, smooth_step
 from .cage import Cage, lid_rings
 from .surface import Spread
-from .topology import FACE_OVAL, LANDMARKS, LOWER_LID_RINGS, LOWER_LIP_RINGS, UPPER_LID_RINGS, UPPER_LIP_RINGS
-from .topology import Floats, Ints
+from .topology import (
+    FACE_OVAL,
+    LANDMARKS,
+    LOWER_LID_RINGS,
+    LOWER_LIP_RINGS,
+    UPPER_LID_RINGS,
+    UPPER_LIP_RINGS,
+    Floats,
+    Ints,
+)
 
 JAW_HINGE = np.array([0.0, -0.022, -0.050])
 JAW_OPEN_ANGLE = np.radians(21.0)
@@ -25,7 +33,8 @@ def open_jaw(points: Floats) -> Floats:
     cosine, sine = np.cos(JAW_OPEN_ANGLE), np.sin(JAW_OPEN_ANGLE)
     arm = points - JAW_HINGE
     turned = np.stack([arm[:, 0], arm[:, 1] * cosine - arm[:, 2] * sine, arm[:, 1] * sine + arm[:, 2] * cosine], axis=1)
-    return turned - arm + JAW_OPEN_SLIDE
+    result: Floats = turned - arm + JAW_OPEN_SLIDE
+    return result
 
 
 class Rig:
@@ -36,22 +45,26 @@ class Rig:
         self.points = cage.points
         self.spread = Spread(cage.points, cage.triangles)
         self.across = self.points[list(UPPER_LIP_RINGS[3]), 0] / abs(self.points[UPPER_LIP_RINGS[3][0], 0])
+        self.lid_points = np.concatenate([cage.lid_loops, cage.lid_inner, cage.lid_hidden]).ravel()
         self.jaw_weight = self._jaw_weight(0.0)
         # When the jaw slides instead of opening, the upper lip is dragged along.
         self.slide_weight = self._jaw_weight(0.45)
 
     def mirrored(self, field: Floats) -> Floats:
         """Return the field on the other side of the face."""
-        return field[self.cage.mirror] * MIRROR
+        result: Floats = field[self.cage.mirror] * MIRROR
+        return result
 
     def symmetric(self, field: Floats) -> Floats:
         """Return the field averaged with its mirror image."""
         return (field + self.mirrored(field)) / 2
 
-    def still(self, *, below: float = 1.0, beyond: float = 0.055) -> Ints:
-        """Return the points that mouth shapes never move: above ``below``, beyond ``beyond`` sideways, nose, head."""
+    def still(self, *, below: float = 1.0, beyond: float = 0.055, nose: bool = True) -> Ints:
+        """Return the points that mouth shapes never move: above ``below``, beyond ``beyond`` sideways, head, nose."""
         x, y = np.abs(self.points[:, 0]), self.points[:, 1]
-        held = (y > below) | (x > beyond) | ((y > -0.0445) & (x < 0.019))
+        held = (y > below) | (x > beyond)
+        if nose:
+            held |= (y > -0.0445) & (x < 0.019)
         held[LANDMARKS:] = True
         held[list(FACE_OVAL)] = True
         held[self.cage.mouth_rings] = False
@@ -99,7 +112,9 @@ class Rig:
         cage = self.cage
         rest, moved = lid_loop(*OPEN_LIDS), lid_loop(upper_lift, lower_lift, skew)
         handles = dict(zip(cage.lid_loops[0].tolist(), moved - rest, strict=True))
-        for ring, new, old in zip((cage.lid_inner[0], cage.lid_hidden[0]), lid_rings(moved), lid_rings(rest), strict=True):
+        for ring, new, old in zip(
+            (cage.lid_inner[0], cage.lid_hidden[0]), lid_rings(moved), lid_rings(rest), strict=True
+        ):
             handles.update(zip(ring.tolist(), new - old, strict=True))
         for rings, follow in ((UPPER_LID_RINGS, (0.62, 0.16)), (LOWER_LID_RINGS, (0.55, 0.22))):
             for ring, share in zip(rings[1:], follow, strict=True):
@@ -122,11 +137,17 @@ class Rig:
         for rings, upper in ((UPPER_LIP_RINGS, True), (LOWER_LIP_RINGS, False)):
             at = np.abs(self.across)
             corner = max(0.40, upper_lip)
-            share = upper_lip + (corner - upper_lip) * at**5 if upper else 1 - (1 - corner) * at**3.5 - 0.3 * upper_lip * (1 - at**3.5)
+            share = (
+                upper_lip + (corner - upper_lip) * at**5
+                if upper
+                else 1 - (1 - corner) * at**3.5 - 0.3 * upper_lip * (1 - at**3.5)
+            )
             for ring in rings:
                 handles.update({index: np.array([w]) for index, w in zip(ring, share, strict=True)})
-        right_jaw = {152: 1.0, 148: 1.0, 176: 1.0, 149: 1.0, 150: 0.97, 136: 0.88, 172: 0.7, 58: 0.42, 132: 0.16, 93: 0.03, 234: 0.0,
-                     200: 1.0, 199: 1.0, 175: 1.0, 208: 1.0, 32: 1.0}  # fmt: skip
+        right_jaw = {
+            152: 1.0, 148: 1.0, 176: 1.0, 149: 1.0, 150: 0.97, 136: 0.88, 172: 0.7, 58: 0.42, 132: 0.16, 93: 0.03,
+            234: 0.0, 200: 1.0, 199: 1.0, 175: 1.0, 208: 1.0, 32: 1.0,
+        }  # fmt: skip
         for index, weight in right_jaw.items():
             handles[index] = handles[int(self.cage.mirror[index])] = np.array([weight])
         loop_weight = np.array([handles[int(index)][0] for index in self.cage.lip_loop])

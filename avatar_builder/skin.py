@@ -111,7 +111,13 @@ def _paint(cage: Cage, matrix: sparse.csr_matrix, face_of: Ints) -> tuple[Ints, 
 def _blush(cage: Cage) -> Floats:
     """Return 0 to 1 per cage point: warmer cheeks, nose tip and lid margins."""
     blush = np.zeros(len(cage.points))
-    for landmark, size, amount in ((50, 0.020, 0.55), (205, 0.018, 0.5), (4, 0.011, 0.5), (64, 0.008, 0.4), (199, 0.012, 0.2)):
+    for landmark, size, amount in (
+        (50, 0.020, 0.55),
+        (205, 0.018, 0.5),
+        (4, 0.011, 0.5),
+        (64, 0.008, 0.4),
+        (199, 0.012, 0.2),
+    ):
         for index in (landmark, int(cage.mirror[landmark])):
             distance = np.linalg.norm(cage.points - cage.points[index], axis=1)
             blush = np.maximum(blush, amount * np.exp(-((distance / size) ** 2)))
@@ -119,5 +125,3 @@ def _blush(cage: Cage) -> Floats:
     blush[cage.lid_inner] = blush[cage.lid_hidden] = 1.0
     blush[LANDMARKS:][cage.points[LANDMARKS:, 2] < -0.06] = 0.0
     return blush
-
-

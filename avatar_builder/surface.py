@@ -16,9 +16,7 @@ def edges_of(triangles: Ints) -> tuple[Ints, Ints]:
     return edges, index.reshape(-1, 3)
 
 
-def loop_subdivide(
-    triangles: Ints, count: int, creases: Ints
-) -> tuple[sparse.csr_matrix, Ints, Ints]:
+def loop_subdivide(triangles: Ints, count: int, creases: Ints) -> tuple[sparse.csr_matrix, Ints, Ints]:
     """One step of Loop subdivision.
 
     ``creases`` (C, 2) are edges whose curve follows only its own points, like the border does; a point where other
@@ -50,9 +48,7 @@ def loop_subdivide(
     beta = np.where(valence == 3, 3 / 16, 3 / (8 * np.maximum(valence, 1)))
     smooth, curve = sharpness == 0, sharpness == 2
     own = np.where(smooth, 1 - valence * beta, np.where(curve, 0.75, 1.0))
-    old_points = (
-        sparse.diags(own) + sparse.diags(beta * smooth) @ around + sparse.diags(0.125 * curve) @ along
-    )
+    old_points = sparse.diags(own) + sparse.diags(beta * smooth) @ around + sparse.diags(0.125 * curve) @ along
     ab, bc, ca = (of_triangle + count).T
     a, b, c = triangles.T
     new = np.stack([a, ab, ca, ab, b, bc, ca, bc, c, ab, bc, ca], axis=1).reshape(-1, 3)
@@ -141,4 +137,5 @@ def vertex_normals(points: Floats, triangles: Ints) -> Floats:
     total = np.zeros_like(points)
     for corner in range(3):
         np.add.at(total, triangles[:, corner], normal)
-    return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-15)
+    result: Floats = total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-15)
+    return result

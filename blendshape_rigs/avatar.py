@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,13 +46,14 @@ class ProxyAvatar:
     upper_lip: NDArray[np.int32]
     lower_lip: NDArray[np.int32]
 
-    def deform(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
+    def deform(self, values: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         """Return vertex positions (..., V, 3) for shape values (..., 52)."""
         weights = np.asarray(values, dtype=np.float32)
         moved = weights.reshape(-1, ARKIT_COUNT) @ self.deltas.reshape(ARKIT_COUNT, -1)
-        return self.vertices + moved.reshape(*weights.shape[:-1], *self.vertices.shape)
+        result: NDArray[np.float32] = self.vertices + moved.reshape(*weights.shape[:-1], *self.vertices.shape)
+        return result
 
-    def lip_gap(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
+    def lip_gap(self, values: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         """Return the vertical distance (T,) in metres between the inner lips' middles for values (T, 52).
 
         Zero is closed; below zero the lower lip is above the upper.
@@ -61,7 +62,8 @@ class ProxyAvatar:
         upper, lower = int(self.upper_lip[middle]), int(self.lower_lip[middle])
         opening = self.deltas[:, upper, 1] - self.deltas[:, lower, 1]
         rest = self.vertices[upper, 1] - self.vertices[lower, 1]
-        return rest + np.asarray(values, dtype=np.float32) @ opening
+        result: NDArray[np.float32] = rest + np.asarray(values, dtype=np.float32) @ opening
+        return result
 
 
 @cache
@@ -80,8 +82,6 @@ def load_proxy_avatar() -> ProxyAvatar:
         array.flags.writeable = False
     return ProxyAvatar(
         materials=materials,
-        material_colors={
-            name: (red, green, blue) for name, (red, green, blue) in zip(materials, colours, strict=True)
-        },
+        material_colors={name: (red, green, blue) for name, (red, green, blue) in zip(materials, colours, strict=True)},
         **arrays,
     )

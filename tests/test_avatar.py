@@ -1,0 +1,233 @@
+"""The proxy avatar: shapes do what their names say, lips and lids close, sides mirror, the build repeats."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from blendshape_rigs.arkit import ARKIT_COUNT, ARKIT_INDEX, ARKIT_NAMES, MIRROR_PAIRS
+from blendshape_rigs.avatar import PROXY_AVATAR_FILE, ProxyAvatar, load_proxy_avatar
+
+MM = 0.001
+RIGHT, LEFT, UP, DOWN, FRONT, BACK = (
+    np.array(axis, dtype=float) for axis in ((-1, 0, 0), (1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1))
+)
+# Shape, Face Mesh landmark, direction, least movement along it in millimetres at value 1.
+EXPECTED = (
+    ("eyeBlinkLeft", 386, DOWN, 6.0), ("eyeLookDownLeft", 386, DOWN, 3.0), ("eyeLookUpLeft", 386, UP, 1.5),
+    ("eyeLookInLeft", 386, RIGHT, 0.4), ("eyeLookOutLeft", 386, LEFT, 0.4), ("eyeSquintLeft", 374, UP, 2.0),
+    ("eyeWideLeft", 386, UP, 2.0), ("jawForward", 152, FRONT, 7.0), ("jawLeft", 152, LEFT, 7.0),
+    ("jawRight", 152, RIGHT, 7.0), ("jawOpen", 152, DOWN, 20.0), ("jawOpen", 14, DOWN, 22.0),
+    ("mouthClose", 14, UP, 15.0), ("mouthFunnel", 13, UP, 3.0), ("mouthFunnel", 14, DOWN, 4.0),
+    ("mouthFunnel", 14, FRONT, 4.0), ("mouthPucker", 291, RIGHT, 6.0), ("mouthPucker", 13, FRONT, 5.0),
+    ("mouthLeft", 13, LEFT, 8.0), ("mouthRight", 13, RIGHT, 8.0), ("mouthSmileLeft", 291, UP, 6.0),
+    ("mouthSmileLeft", 291, LEFT, 6.0), ("mouthSmileLeft", 425, UP, 2.5), ("mouthFrownLeft", 291, DOWN, 5.0),
+    ("mouthDimpleLeft", 291, BACK, 4.0), ("mouthStretchLeft", 291, LEFT, 6.0), ("mouthStretchLeft", 291, DOWN, 2.0),
+    ("mouthRollLower", 16, BACK, 4.0), ("mouthRollLower", 16, UP, 2.0), ("mouthRollUpper", 11, BACK, 4.0),
+    ("mouthRollUpper", 11, DOWN, 2.0), ("mouthShrugLower", 17, UP, 4.0), ("mouthShrugLower", 200, UP, 3.5),
+    ("mouthShrugUpper", 0, UP, 2.0), ("mouthPressLeft", 405, UP, 1.0), ("mouthLowerDownLeft", 402, DOWN, 3.5),
+    ("mouthUpperUpLeft", 311, UP, 3.0), ("browDownLeft", 296, DOWN, 3.5), ("browInnerUp", 336, UP, 5.0),
+    ("browInnerUp", 107, UP, 5.0), ("browOuterUpLeft", 293, UP, 5.0), ("cheekPuff", 425, FRONT, 4.0),
+    ("cheekSquintLeft", 280, UP, 2.5), ("noseSneerLeft", 358, UP, 3.0),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def avatar() -> ProxyAvatar:
+    return load_proxy_avatar()
+
+
+def pose(**shapes: float) -> NDArray[np.float32]:
+    """Return values (52,) with the given shapes."""
+    values = np.zeros(ARKIT_COUNT, dtype=np.float32)
+    for name, value in shapes.items():
+        values[ARKIT_INDEX[name]] = value
+    return values
+
+
+def part(avatar: ProxyAvatar, *materials: str) -> NDArray[np.intp]:
+    """Return the vertices used by triangles of the given materials."""
+    numbers = [avatar.materials.index(name) for name in materials]
+    used: NDArray[np.intp] = np.unique(avatar.triangles[np.isin(avatar.triangle_materials, numbers)])
+    return used
+
+
+def test_arrays_fit_together(avatar: ProxyAvatar) -> None:
+    count = len(avatar.vertices)
+    assert 5_000 <= count <= 25_000
+    assert avatar.deltas.shape == (ARKIT_COUNT, count, 3) and avatar.deltas.dtype == np.float32
+    assert avatar.triangles.dtype == np.int32
+    assert np.array_equal(np.unique(avatar.triangles), np.arange(count))
+    assert set(avatar.triangle_materials.tolist()) == set(range(len(avatar.materials)))
+    assert set(avatar.material_colors) == set(avatar.materials)
+    assert (
+        avatar.vertex_colors.shape == (count, 3) and 0 <= avatar.vertex_colors.min() <= avatar.vertex_colors.max() <= 1
+    )
+    assert len(set(avatar.landmark_vertices.tolist())) == 468
+    assert np.isfinite(avatar.vertices).all() and np.isfinite(avatar.deltas).all()
+    assert not avatar.vertices.flags.writeable and not avatar.deltas.flags.writeable
+
+
+def test_face_is_life_sized(avatar: ProxyAvatar) -> None:
+    face = avatar.vertices[avatar.landmark_vertices]
+    assert np.ptp(face[:, 0]) == pytest.approx(0.14, abs=0.01)
+    left, right = avatar.eye_centres
+    assert left[0] - right[0] == pytest.approx(0.063, abs=0.002)
+    assert face[4, 2] > face[13, 2] > face[234, 2], "nose before lips before ears"
+    assert avatar.neck_pivot[1] < -0.05 and avatar.neck_pivot[2] < face[152, 2]
+
+
+def test_asset_is_small() -> None:
+    assert PROXY_AVATAR_FILE.stat().st_size < 3_000_000
+
+
+def test_loading_gives_the_same_object(avatar: ProxyAvatar) -> None:
+    assert load_proxy_avatar() is avatar
+
+
+def test_the_table_covers_every_shape() -> None:
+    named = {name for name, *_ in EXPECTED} | {"tongueOut"}
+    named |= {ARKIT_NAMES[right] for left, right in MIRROR_PAIRS if ARKIT_NAMES[left] in named}
+    assert named == set(ARKIT_NAMES)
+
+
+@pytest.mark.parametrize(("name", "landmark", "direction", "least"), EXPECTED)
+def test_shape_moves_as_its_name_says(
+    avatar: ProxyAvatar, name: str, landmark: int, direction: NDArray[np.float64], least: float
+) -> None:
+    move = avatar.deltas[ARKIT_INDEX[name], avatar.landmark_vertices[landmark]]
+    assert move @ direction >= least * MM, f"moves {1000 * float(move @ direction):.2f} mm"
+
+
+@pytest.mark.parametrize(("left", "right"), MIRROR_PAIRS)
+def test_sides_mirror(avatar: ProxyAvatar, left: int, right: int) -> None:
+    face = avatar.landmark_vertices
+    mirrored = avatar.vertices[face] * np.array([-1, 1, 1], dtype=np.float32)
+    partner = np.linalg.norm(avatar.vertices[face][None] - mirrored[:, None], axis=2)
+    # Lips touch at rest, so nearest is decided together with how the jaw carries the point.
+    carried = avatar.deltas[ARKIT_INDEX["jawOpen"], face, 1]
+    other = np.argmin(partner + np.abs(carried[None] - carried[:, None]), axis=1)
+    assert partner[np.arange(468), other].max() < 1e-6
+    expected = avatar.deltas[left, face] * np.array([-1, 1, 1], dtype=np.float32)
+    assert np.abs(avatar.deltas[right, face][other] - expected).max() < 5e-6
+
+
+def test_left_shapes_leave_the_right_side_alone(avatar: ProxyAvatar) -> None:
+    for left, _ in MIRROR_PAIRS:
+        if ARKIT_NAMES[left] in ("jawLeft", "mouthLeft"):
+            continue
+        length = np.linalg.norm(avatar.deltas[left], axis=1)
+        assert length[avatar.vertices[:, 0] < -0.030].max() < 0.02 * length.max(), ARKIT_NAMES[left]
+
+
+def test_lips_touch_at_rest(avatar: ProxyAvatar) -> None:
+    distance = np.linalg.norm(avatar.vertices[avatar.upper_lip] - avatar.vertices[avatar.lower_lip], axis=1)
+    assert distance.max() < 0.2 * MM
+    x = avatar.vertices[avatar.upper_lip, 0]
+    assert (np.diff(x) > 0).all() and x[0] < -0.02 and x[-1] > 0.02
+
+
+@pytest.mark.parametrize("value", [0.0, 0.25, 0.5, 0.75, 1.0])
+def test_mouth_close_closes_the_open_jaw(avatar: ProxyAvatar, value: float) -> None:
+    posed = avatar.deform(pose(jawOpen=value, mouthClose=value))
+    assert np.linalg.norm(posed[avatar.upper_lip] - posed[avatar.lower_lip], axis=1).max() < 0.3 * MM
+
+
+def test_lip_gap_follows_the_jaw(avatar: ProxyAvatar) -> None:
+    values = np.stack([pose(jawOpen=v) for v in (0.0, 0.5, 1.0)] + [pose(jawOpen=1.0, mouthClose=1.0)])
+    gap = avatar.lip_gap(values)
+    assert gap.dtype == np.float32
+    assert gap[0] == pytest.approx(0.0, abs=2e-4) and gap[3] == pytest.approx(0.0, abs=3e-4)
+    assert gap[2] > 0.022 and gap[1] == pytest.approx(gap[2] / 2, rel=1e-3)
+
+
+@pytest.mark.parametrize(("side", "upper", "lower"), [
+    ("Left", (384, 385, 386, 387, 388), (381, 380, 374, 373, 390)),
+    ("Right", (157, 158, 159, 160, 161), (154, 153, 145, 144, 163)),
+])  # fmt: skip
+def test_blink_closes_the_eye(avatar: ProxyAvatar, side: str, upper: tuple[int, ...], lower: tuple[int, ...]) -> None:
+    rest, closed = avatar.vertices, avatar.deform(pose(**{f"eyeBlink{side}": 1.0}))
+    up, low = (avatar.landmark_vertices[list(rows)] for rows in (upper, lower))
+    assert (rest[up, 1] - rest[low, 1]).max() > 9 * MM
+    assert np.linalg.norm(closed[up] - closed[low], axis=1).max() < 0.2 * MM
+
+
+@pytest.mark.parametrize("value", [0.25, 0.5, 0.75, 1.0])
+def test_lids_stay_outside_the_eyeball(avatar: ProxyAvatar, value: float) -> None:
+    eye = part(avatar, "eye_white")
+    left_eye = eye[avatar.vertices[eye, 0] > 0]
+    radius = np.linalg.norm(avatar.vertices[left_eye] - avatar.eye_centres[0], axis=1).max()
+    posed = avatar.deform(pose(eyeBlinkLeft=value))
+    lids = avatar.landmark_vertices[[384, 385, 386, 387, 388, 257, 258, 259, 381, 380, 374, 373, 390]]
+    assert np.linalg.norm(posed[lids] - avatar.eye_centres[0], axis=1).min() > radius
+
+
+def test_eyeballs_turn_about_their_centres(avatar: ProxyAvatar) -> None:
+    pupil = part(avatar, "pupil")
+    for number, side, out in ((0, "Left", 1.0), (1, "Right", -1.0)):
+        own = pupil[np.sign(avatar.vertices[pupil, 0]) == out]
+        for name, axis, sign in (("Out", 0, out), ("In", 0, -out), ("Up", 1, 1.0), ("Down", 1, -1.0)):
+            gaze = avatar.deform(pose(**{f"eyeLook{name}{side}": 1.0}))[own].mean(axis=0) - avatar.eye_centres[number]
+            assert sign * gaze[axis] > 4 * MM
+            assert np.linalg.norm(gaze) == pytest.approx(0.0135, abs=0.001)
+
+
+def test_jaw_carries_lower_teeth_and_tongue_not_upper_teeth(avatar: ProxyAvatar) -> None:
+    drop = avatar.deltas[ARKIT_INDEX["jawOpen"], :, 1]
+    teeth = part(avatar, "teeth")
+    moving = drop[teeth] < -5 * MM
+    assert 0.4 < moving.mean() < 0.6
+    assert np.abs(drop[teeth[~moving]]).max() < 1e-6
+    assert avatar.vertices[teeth[~moving], 1].mean() > avatar.vertices[teeth[moving], 1].mean()
+    assert np.median(drop[part(avatar, "tongue")]) < -10 * MM
+
+
+def test_tongue_reaches_past_the_lips(avatar: ProxyAvatar) -> None:
+    posed = avatar.deform(pose(jawOpen=0.4, tongueOut=1.0))
+    lip = posed[avatar.landmark_vertices[17], 2]
+    assert posed[part(avatar, "tongue"), 2].max() > lip + 8 * MM
+    assert avatar.vertices[part(avatar, "tongue"), 2].max() < avatar.vertices[avatar.landmark_vertices[13], 2] - 5 * MM
+
+
+def test_head_shapes_leave_hair_and_neck_alone(avatar: ProxyAvatar) -> None:
+    assert np.abs(avatar.deltas[:, part(avatar, "hair")]).max() == 0
+    low = np.flatnonzero(avatar.vertices[:, 1] < -0.15)
+    assert len(low) > 0 and np.abs(avatar.deltas[:, low]).max() < 1 * MM
+
+
+def test_deform_takes_any_leading_shape(avatar: ProxyAvatar) -> None:
+    values = np.stack([pose(), pose(jawOpen=1.0)]).reshape(1, 2, ARKIT_COUNT)
+    posed = avatar.deform(values)
+    assert posed.shape == (1, 2, len(avatar.vertices), 3)
+    assert np.array_equal(posed[0, 0], avatar.vertices)
+    assert np.allclose(posed[0, 1], avatar.vertices + avatar.deltas[ARKIT_INDEX["jawOpen"]])
+
+
+def test_skin_is_closed_but_for_the_lids_inside_the_eyes(avatar: ProxyAvatar) -> None:
+    skin = np.isin(avatar.triangle_materials, [avatar.materials.index(n) for n in ("skin", "lips", "mouth_cavity")])
+    triangles = avatar.triangles[skin]
+    edges = triangles[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2)
+    keys = edges[:, 0].astype(np.int64) * len(avatar.vertices) + edges[:, 1]
+    back = edges[:, 1].astype(np.int64) * len(avatar.vertices) + edges[:, 0]
+    assert len(np.unique(keys)) == len(keys), "neighbouring triangles are wound alike"
+    border = np.unique(edges[~np.isin(keys, back)])
+    distance = np.linalg.norm(avatar.vertices[border][:, None] - avatar.eye_centres[None], axis=2).min(axis=1)
+    assert 0 < len(border) <= 160 and distance.max() < 0.0135
+
+
+def test_builder_makes_the_same_bytes(tmp_path: Path) -> None:
+    build = pytest.importorskip("avatar_builder.build", reason="the builder needs the repository's root")
+    build.build(tmp_path / "again.npz")
+    build.build(tmp_path / "twice.npz")
+    again = (tmp_path / "again.npz").read_bytes()
+    assert again == (tmp_path / "twice.npz").read_bytes()
+    with np.load(tmp_path / "again.npz") as made, np.load(PROXY_AVATAR_FILE) as packaged:
+        assert made.files == packaged.files
+        for name in made.files:
+            if np.issubdtype(made[name].dtype, np.floating):
+                np.testing.assert_allclose(made[name], packaged[name], atol=2e-6)
+            else:
+                assert made[name].shape == packaged[name].shape, name
