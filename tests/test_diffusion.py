@@ -122,7 +122,7 @@ def test_style_embedding_takes_any_length() -> None:
 
 def test_lip_refiner_leaves_every_other_channel_bit_for_bit() -> None:
     torch.manual_seed(0)
-    refiner = LipRefiner(TINY_LIPS)
+    refiner = LipRefiner(TINY_LIPS).eval()
     expression = torch.rand(1, 60, 52)
     refined = refiner(torch.randn(1, 60, 45), torch.rand(1, 60, 8), expression)
     context = TINY_LIPS.context

@@ -33,7 +33,8 @@ class EmoDiffConfig:
         window: frames in one window; a multiple of ``patch``.
         style_size: length of the style embedding.
         diffusion_steps: training steps T.
-        prediction: what the network predicts.
+        prediction: what the network predicts. The paper predicts the noise; clean data is the default because its
+            errors are smooth: at eight steps the others leave visible jitter in slow channels.
     """
 
     audio_features: int = 45
@@ -41,11 +42,11 @@ class EmoDiffConfig:
     width: int = 160
     layers: int = 5
     heads: int = 5
-    patch: int = 2
+    patch: int = 4
     window: int = 200
     style_size: int = 64
     diffusion_steps: int = 1000
-    prediction: Prediction = "v"
+    prediction: Prediction = "x0"
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ class LipRefinerConfig:
 
     audio_features: int = 45
     emotions: int = 8
-    width: int = 160
-    dilations: tuple[int, ...] = (1, 2, 4, 8, 4, 2, 1)
+    width: int = 128
+    dilations: tuple[int, ...] = (1, 2, 4, 8, 4, 1)
     blur: int = 25
 
     @property
@@ -89,7 +89,12 @@ class LipRefiner(nn.Module):
         hidden = self.enter(torch.cat([heard, smooth], dim=1))
         for layer in self.layers:
             hidden = layer(hidden)
-        lips = torch.sigmoid(self.leave(hidden)).transpose(1, 2)
+        # Articulation is added to the blurred mouth, so that its emotion stays where the network has nothing to say.
+        reach = context - half
+        steady = smooth[:, self.lips, reach : smooth.shape[2] - reach]
+        lips = (steady + self.leave(hidden)).transpose(1, 2)
+        if not self.training:
+            lips = lips.clamp(0, 1)
         refined = expression[:, context : expression.shape[1] - context].clone()
         refined[:, :, self.lips] = lips
         return refined

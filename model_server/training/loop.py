@@ -107,8 +107,8 @@ def _rate(step: int, config: TrainConfig) -> float:
 def _average(averaged: nn.Module, model: nn.Module, decay: float) -> None:
     for weights, source in zip(averaged.parameters(), model.parameters(), strict=True):
         weights.lerp_(source, 1 - decay)
-    for buffer, source in zip(averaged.buffers(), model.buffers(), strict=True):
-        buffer.copy_(source)
+    for buffer, current in zip(averaged.buffers(), model.buffers(), strict=True):
+        buffer.copy_(current)
 
 
 def _checkpoint(

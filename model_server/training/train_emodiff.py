@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from blendshape_rigs.arkit import ARKIT_COUNT, MIRROR_INDEX
+from blendshape_rigs.arkit import ARKIT_COUNT, LIP_CHANNELS, MIRROR_INDEX
 from model_server.models.checkpoint import save_checkpoint
 from model_server.models.emodiff import FACE_CHANNELS, EmoDiff, EmoDiffCondition, EmoDiffConfig
 
@@ -24,6 +24,10 @@ _MIRROR = (*MIRROR_INDEX, *range(ARKIT_COUNT, FACE_CHANNELS))
 # Yaw, roll and sideways translation change sign in the mirror.
 _MIRROR_SIGN = np.ones(FACE_CHANNELS, np.float32)
 _MIRROR_SIGN[[ARKIT_COUNT + 1, ARKIT_COUNT + 2, ARKIT_COUNT + 3]] = -1
+
+# Lip refinement makes the mouth again: EmoDiff's own has to be right on the whole, not in every frame.
+_CHANNEL_WEIGHT = torch.ones(FACE_CHANNELS)
+_CHANNEL_WEIGHT[list(LIP_CHANNELS)] = 0.25
 
 
 def set_channel_statistics(model: EmoDiff, corpus: PerformanceCorpus) -> None:
@@ -88,13 +92,14 @@ class EmoDiffLoss:
         kind = torch.rand(batch, generator=generator)
         drop_audio = torch.rand(batch, generator=generator) < 0.05
         prediction = model(x_t, t, condition, drop_audio, (kind > 0.30) & (kind < 0.45) | (kind > 0.90), kind > 0.45)
-        free = 1 - condition.known_mask
-        simple = ((prediction - model.schedule.target(x0, epsilon, t)) ** 2 * free).sum() / free.sum()
+        weight = (1 - condition.known_mask) * _CHANNEL_WEIGHT
+        simple = ((prediction - model.schedule.target(x0, epsilon, t)) ** 2 * weight).sum() / weight.sum()
         guess = model.schedule.to_x0(prediction, x_t, t)
         # Where noise hides the signal its velocity says nothing: weigh by the signal.
         trust = model.schedule.signal[t].view(-1, 1, 1) ** 2
-        velocity = (trust * (guess.diff(dim=1) - x0.diff(dim=1)) ** 2 * free[:, 1:]).mean()
-        return simple + 0.5 * velocity, {
+        moved = (guess.diff(dim=1) - x0.diff(dim=1)) ** 2
+        velocity = (trust * moved * weight[:, 1:]).sum() / weight[:, 1:].sum()
+        return simple + 3 * velocity, {
             "simple": float(simple.detach()),
             "velocity": float(velocity.detach()),
         }

@@ -24,7 +24,7 @@ _LIPS = list(LIP_CHANNELS)
 class LipLoss:
     """Distance on coefficients, on their velocity, and on the lip gap, which counts most where lips nearly touch."""
 
-    def __init__(self, corpus: PerformanceCorpus, context: int, window: int = 150) -> None:
+    def __init__(self, corpus: PerformanceCorpus, context: int, window: int = 200) -> None:
         self.corpus = corpus
         self.context = context
         self.frames = window + 2 * context
@@ -46,16 +46,21 @@ class LipLoss:
         refined = model(audio, emotion, _as_generated(truth, generator))[..., _LIPS]
         inner = truth[:, self.context : truth.shape[1] - self.context]
         wanted = inner[..., _LIPS]
-        coefficients = ((refined - wanted).abs() / self.scale).mean()
-        velocity = ((refined.diff(dim=1) - wanted.diff(dim=1)).abs() / self.scale).mean()
+        coefficients = smooth_l1(refined / self.scale, wanted / self.scale)
+        velocity = smooth_l1(refined.diff(dim=1) / self.scale, wanted.diff(dim=1) / self.scale)
         gap_weights = self.gap[_LIPS] * 1000
         gap, wanted_gap = refined @ gap_weights, wanted @ gap_weights
         # Weight exp(-d / 2 mm): an error of a millimetre shows on touching lips, not on an open mouth.
         closeness = torch.exp(-wanted_gap.clamp(min=0) / 2)
         lip_gap = (closeness * (gap - wanted_gap).abs()).mean()
-        total = coefficients + 1.5 * velocity + 0.3 * lip_gap
+        total = coefficients + 2 * velocity + 0.3 * lip_gap
         figures = {"coefficients": coefficients, "velocity": velocity, "gap_mm": lip_gap}
         return total, {name: float(figure.detach()) for name, figure in figures.items()}
+
+
+def smooth_l1(prediction: Tensor, truth: Tensor) -> Tensor:
+    """Return the mean absolute error, squared below a tenth of a standard deviation."""
+    return nn.functional.smooth_l1_loss(prediction, truth, beta=0.1)
 
 
 def _as_generated(truth: Tensor, generator: torch.Generator) -> Tensor:
