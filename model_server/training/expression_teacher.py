@@ -200,7 +200,7 @@ def _smooth_noise(frames: int, sigma: float, generator: np.random.Generator, col
     """Return (T, columns) smooth noise of unit variance; ``sigma`` in frames is its time constant."""
     pad = int(4 * sigma) + 1
     noise = smooth(generator.standard_normal((frames + 2 * pad, columns)), sigma)
-    return (noise[pad : pad + frames] * np.sqrt(2 * np.sqrt(np.pi) * sigma)).astype(np.float32)
+    return noise[pad : pad + frames] * np.float32(np.sqrt(2 * np.sqrt(np.pi) * sigma))
 
 
 def _phrase_envelope(speech: Array, frame_rate: float, generator: np.random.Generator) -> Array:

@@ -172,4 +172,4 @@ def heard_posteriors(utterance: Utterance, frame_rate: float, generator: np.rand
     posteriors = smooth(posteriors, generator.uniform(0.3, 1.1))
     noise = generator.gamma(0.05, 0.05 * generator.uniform(0, 1), posteriors.shape)
     posteriors += noise
-    return (posteriors / posteriors.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(posteriors / posteriors.sum(axis=1, keepdims=True), np.float32)
