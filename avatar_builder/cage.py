@@ -106,8 +106,9 @@ def onto_head(points: Floats) -> Floats:
 
 def leave_head(directions: Floats) -> Floats:
     """Return where rays (N, 3) from the skull's centre first leave the head (N, 3)."""
-    reach = np.linspace(0.02, 0.25, 231)
-    samples: Floats = SKULL_CENTRE + directions[:, None, :] * reach[:, None]
+    reach: Floats = np.linspace(0.02, 0.25, 231)
+    arms: Floats = directions[:, None, :] * reach[:, None]
+    samples: Floats = np.add(SKULL_CENTRE, arms)
     outside = head_distance(samples.reshape((-1, 3))).reshape(len(directions), -1) > 0
     first = np.argmax(outside, axis=1)
     return onto_head(samples[np.arange(len(directions)), first])

@@ -106,7 +106,7 @@ def upper_up(u: Floats, level: int, upper: bool) -> Floats:
 
 def sneer_lips(u: Floats, level: int, upper: bool) -> Floats:
     """The upper lip follows the wings of the nose."""
-    return move(u, 0.0, (2.6, 2.2, 1.8, 1.4)[level] * bulge(u, 4) if upper else 0.0, 0.0)
+    return move(u, 0.0, (2.6, 2.0, 1.2, 0.6)[level] * bulge(u, 4) if upper else 0.0, 0.0)
 
 
 def puff_lips(u: Floats, level: int, upper: bool) -> Floats:
