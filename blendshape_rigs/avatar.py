@@ -69,7 +69,12 @@ class ProxyAvatar:
 @cache
 def load_proxy_avatar() -> ProxyAvatar:
     """Return the packaged avatar; the first call reads the asset, later calls return the same object."""
-    with np.load(PROXY_AVATAR_FILE, allow_pickle=False) as archive:
+    return read_proxy_avatar(PROXY_AVATAR_FILE)
+
+
+def read_proxy_avatar(path: Path) -> ProxyAvatar:
+    """Return the avatar of an asset that the builder wrote."""
+    with np.load(path, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
     materials = tuple(str(name) for name in arrays.pop("materials"))
     colours = arrays.pop("material_colors").tolist()

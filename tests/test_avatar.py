@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from blendshape_rigs.arkit import ARKIT_COUNT, ARKIT_INDEX, ARKIT_NAMES, MIRROR_PAIRS
-from blendshape_rigs.avatar import PROXY_AVATAR_FILE, ProxyAvatar, load_proxy_avatar
+from blendshape_rigs.avatar import PROXY_AVATAR_FILE, ProxyAvatar, load_proxy_avatar, read_proxy_avatar
 
 MM = 0.001
 RIGHT, LEFT, UP, DOWN, FRONT, BACK = (
@@ -224,10 +224,11 @@ def test_builder_makes_the_same_bytes(tmp_path: Path) -> None:
     build.build(tmp_path / "twice.npz")
     again = (tmp_path / "again.npz").read_bytes()
     assert again == (tmp_path / "twice.npz").read_bytes()
-    with np.load(tmp_path / "again.npz") as made, np.load(PROXY_AVATAR_FILE) as packaged:
-        assert made.files == packaged.files
-        for name in made.files:
-            if np.issubdtype(made[name].dtype, np.floating):
-                np.testing.assert_allclose(made[name], packaged[name], atol=2e-6)
-            else:
-                assert made[name].shape == packaged[name].shape, name
+    made = read_proxy_avatar(tmp_path / "again.npz")
+    packaged = load_proxy_avatar()
+    # Another machine's linear algebra may round differently in the last unit.
+    np.testing.assert_allclose(made.vertices, packaged.vertices, atol=1e-6)
+    np.testing.assert_allclose(made.deltas, packaged.deltas, atol=4e-6)
+    np.testing.assert_allclose(made.vertex_colors, packaged.vertex_colors, atol=0.01)
+    for name in ("triangles", "triangle_materials", "landmark_vertices", "upper_lip", "lower_lip"):
+        np.testing.assert_array_equal(getattr(made, name), getattr(packaged, name), err_msg=name)
