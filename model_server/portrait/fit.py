@@ -13,12 +13,12 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import nnls
 
 from blendshape_rigs.arkit import ARKIT_COUNT, ARKIT_INDEX
 from model_server.errors import PortraitError
 
+from .arrays import Bytes, Floats, Reals
 from .photo import Photo
 from .rig import LandmarkRig
 from .topology import (
@@ -30,9 +30,6 @@ from .topology import (
     RIGHT_CHEEK,
     UPPER_LIP_RINGS,
 )
-
-Bytes = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
 
 MINIMUM_FACE_PIXELS = 40
 MAXIMUM_TURN_DEGREES = 35.0
@@ -95,7 +92,7 @@ class PortraitFit:
         """(3,) float32 pitch, yaw, roll degrees of the head in the photograph."""
         return rotation_angles(self.rotation)
 
-    def to_camera(self, head: npt.NDArray[np.floating]) -> Floats:
+    def to_camera(self, head: Reals) -> Floats:
         """Return points (..., 3) of the rig's axes, metres, as pixels in camera axes."""
         return np.asarray(self.scale * head @ self.rotation.T + self.origin, np.float32)
 
@@ -109,12 +106,12 @@ def rotation_matrix(pitch: float, yaw: float, roll: float) -> Floats:
     return np.asarray(about_y @ about_x @ about_z, np.float32)
 
 
-def rotation_angles(rotation: npt.NDArray[np.floating]) -> Floats:
+def rotation_angles(rotation: Reals) -> Floats:
     """Return (3,) pitch, yaw, roll in degrees of a (3, 3) rotation; undoes :func:`rotation_matrix`."""
     pitch = np.arcsin(np.clip(-rotation[1, 2], -1, 1))
     yaw = np.arctan2(rotation[0, 2], rotation[2, 2])
     roll = -np.arctan2(rotation[1, 0], rotation[1, 1])
-    return np.degrees(np.array([pitch, yaw, roll])).astype(np.float32)
+    return np.asarray(np.degrees([pitch, yaw, roll]), np.float32)
 
 
 def fit_portrait(photo: Photo, rig: LandmarkRig) -> PortraitFit:
@@ -158,12 +155,12 @@ def detect_faces(pixels: Bytes) -> list[Floats]:
             boxes = [_box(face / shrink) for face in _landmarks(mesh, np.ascontiguousarray(small))]
         if not boxes:
             boxes = [box / shrink for box in _distant_faces(np.ascontiguousarray(small))]
-        found = []
+        found: list[Floats] = []
         with FaceMesh(max_num_faces=1, **options) as mesh:
             for box in boxes:
                 crop, corner, zoom = _square_crop(pixels, box)
-                for face in _landmarks(mesh, crop)[:1]:
-                    found.append(face / zoom + np.array([corner[0], -corner[1], 0], np.float32))
+                move = np.array([corner[0], -corner[1], 0], np.float32)
+                found.extend(face / zoom + move for face in _landmarks(mesh, crop)[:1])
     return found
 
 
@@ -222,7 +219,7 @@ def _similarity(model: Floats, seen: Floats) -> tuple[Floats, float, Floats]:
     weight[[i for ring in UPPER_LIP_RINGS + LOWER_LIP_RINGS for i in ring]] = 0.1
     weight /= weight.sum()
     a, b = weight @ model, weight @ seen
-    u, singular, vt = np.linalg.svd((seen - b).T @ (weight[:, None] * (model - a)))
+    u, _, vt = np.linalg.svd((seen - b).T @ (weight[:, None] * (model - a)))
     sign = np.array([1, 1, np.linalg.det(u @ vt)])
     rotation = (u * sign) @ vt
     # The scale is taken in the picture's plane alone: the detector's depth is only a guess.

@@ -6,13 +6,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from .arrays import Bytes, Floats
 from .fit import PortraitFit, without_native_noise
 from .photo import Photo
-
-Bytes = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
 
 _BACKGROUND_GAP = 0.03  # face widths beyond the matte where stray hair still colours the background
 
@@ -44,9 +41,12 @@ def person_matte(photo: Photo, fit: PortraitFit) -> Floats:
     guide = photo.pixels.astype(np.float32) / 255
     fine = cv2.ximgproc.guidedFilter(guide, rough, radius, 1e-3)
     matte = np.clip((fine - 0.15) / 0.7, 0, 1)
-    hull = cv2.convexHull(np.round(fit.points).astype(np.int32))
-    face = cv2.fillConvexPoly(np.zeros(matte.shape, np.uint8), hull, 1)
-    return np.maximum(matte, face).astype(np.float32)
+    # The inside of the face is the person whatever the network thinks; its edge is the matte's to find.
+    middle = fit.points.mean(axis=0)
+    hull = cv2.convexHull(np.round(middle + 0.9 * (fit.points - middle)).astype(np.int32))
+    face = cv2.fillConvexPoly(np.zeros(matte.shape, np.float32), hull, 1.0)
+    soft = cv2.GaussianBlur(face, (0, 0), 0.02 * fit.face_width)
+    return np.asarray(np.maximum(matte, soft), np.float32)
 
 
 def split_layers(photo: Photo, matte: Floats, face_width: float) -> PersonLayers:
@@ -54,12 +54,11 @@ def split_layers(photo: Photo, matte: Floats, face_width: float) -> PersonLayers
     gap = 2 * max(1, round(_BACKGROUND_GAP * face_width)) + 1
     unknown = cv2.dilate((matte > 0.02).astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (gap, gap)))
     filled = fill_from_known(photo.pixels.astype(np.float32), 1.0 - unknown)
-    alpha = np.round(matte * 255) / 255
-    through = (1 - alpha)[:, :, None]
-    # A background brighter than the photograph allows would need a person of negative colour.
-    background = np.minimum(filled, photo.pixels / np.maximum(through, 1e-3))
-    background = np.floor(np.clip(background, 0, 255))
-    person = photo.pixels - through * background
+    # Where the photograph is darker than the background, more of the person must be in front of it.
+    darker = 1 - (photo.pixels / np.maximum(filled, 1)).min(axis=2)
+    alpha = np.ceil(np.clip(np.maximum(matte, darker * unknown), 0, 1) * 255) / 255
+    background = np.floor(np.clip(filled, 0, 255))
+    person = photo.pixels - (1 - alpha)[:, :, None] * background
     stacked = np.concatenate([np.clip(np.round(person), 0, 255), alpha[:, :, None] * 255], axis=2)
     return PersonLayers(np.round(stacked).astype(np.uint8), background.astype(np.uint8))
 
@@ -81,10 +80,53 @@ def fill_from_known(image: Floats, known: Floats) -> Floats:
     return np.asarray(image * known[:, :, None] + wide * (1 - known)[:, :, None], np.float32)
 
 
+@dataclass(frozen=True)
+class Patch:
+    """A small piece of the resting picture to be laid over it by degrees.
+
+    Attributes:
+        area: rows and columns of the picture.
+        colour: (h, w, 3) float32, 0..255.
+        alpha: (h, w, 1) float32, 0..1.
+    """
+
+    area: tuple[slice, slice]
+    colour: Floats
+    alpha: Floats
+
+    def lay(self, picture: Bytes, weight: float) -> None:
+        """Blend into the first three channels of ``picture`` with ``weight`` in 0..1."""
+        below = picture[self.area][..., :3]
+        cover = self.alpha * weight
+        below[:] = np.round(below * (1 - cover) + self.colour * cover)
+
+
+def skin_patch(pixels: Bytes, hole: Floats, spread: float, detail: float = 0.0) -> Patch:
+    """Return a patch that replaces a polygon (N, 2) pixels by the skin around it.
+
+    Args:
+        pixels: (H, W, 3) uint8.
+        hole: the polygon.
+        spread: pixels by which it is widened.
+        detail: share of the original that stays.
+    """
+    margin = int(3 * spread) + 6
+    left, top = np.maximum(np.floor(hole.min(axis=0)).astype(int) - margin, 0)
+    right, bottom = np.minimum(np.ceil(hole.max(axis=0)).astype(int) + margin, pixels.shape[1::-1])
+    crop = pixels[top:bottom, left:right].astype(np.float32)
+    inside = polygon_mask(hole - np.array([left, top]), (int(bottom - top), int(right - left)))
+    reach = 2 * max(1, round(spread)) + 1
+    wide = cv2.dilate(inside, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    filled = fill_from_known(crop, (wide < 0.05).astype(np.float32))
+    soft = cv2.GaussianBlur(wide, (0, 0), max(0.5, 0.35 * spread))
+    return Patch((slice(top, bottom), slice(left, right)), filled * (1 - detail) + crop * detail, soft[:, :, None])
+
+
 def polygon_mask(points: Floats, size: tuple[int, int]) -> Floats:
     """Return (H, W) float32 coverage in [0, 1] of a polygon (N, 2) in pixels; edges are smooth."""
     fine = 4
     canvas = np.zeros((size[0] * fine, size[1] * fine), np.uint8)
     corners = np.round(((points + 0.5) * fine - 0.5) * 16).astype(np.int32)
     cv2.fillPoly(canvas, [corners], 255, cv2.LINE_8, 4)
-    return cv2.resize(canvas, (size[1], size[0]), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    coverage = cv2.resize(canvas, (size[1], size[0]), interpolation=cv2.INTER_AREA)
+    return np.asarray(coverage / np.float32(255), np.float32)

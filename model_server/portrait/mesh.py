@@ -5,20 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.spatial import Delaunay
 
+from .arrays import Floats, Ints, Reals
 from .fit import PortraitFit
 from .topology import CHIN, FACE_OVAL, LANDMARKS, face_triangles, hole_triangles
-
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int32]
 
 RING_SCALES = (1.06, 1.14, 1.25, 1.4, 1.6)
 _EXPRESSION_REACH = 0.5  # of the oval's radius: how far an expression spreads past the oval
 _GRID_FACES = 0.16  # grid spacing in face widths
+_SINK_REACH = 1.0  # oval radii past the oval at which hair and ears are as deep as the neck
 _NECK_FACES = 0.95  # length of the neck's falloff below the chin in face heights
-_BACK_OF_OVAL = 0.55  # the detector's depth behind this, in half face widths before the pivot, is compressed
+_BACK_OF_OVAL = 1.3  # half face widths before the pivot: what the detector puts behind this is drawn forward
+_BEHIND_KEPT = 0.4
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,8 @@ class PortraitMesh:
 
     Attributes:
         points: (V, 3) float32 at rest; the depth is that used for turning the head.
-        triangles: (F, 3) int32: outer mesh first, then eye and mouth holes, then the face.
+        triangles: (F, 3) int32: eye and mouth holes first.
+        holes: how many triangles close the eyes and the mouth.
         oval_weights: (V, 36) float32, how much of each oval landmark's expression a vertex follows.
         head_weight: (V,) float32 in [0, 1], how much of the head's movement a vertex follows.
         roi: left, top, right, bottom pixels of everything that can move.
@@ -35,6 +35,7 @@ class PortraitMesh:
 
     points: Floats
     triangles: Ints
+    holes: int
     oval_weights: Floats
     head_weight: Floats
     roi: tuple[int, int, int, int]
@@ -61,20 +62,21 @@ def build_mesh(fit: PortraitFit, matte: Floats, pivot: Floats) -> PortraitMesh:
     middle = outer[triangles].mean(axis=1)
     outside = _radius(middle, centre, oval) > 1.0
     number = np.concatenate([np.array(FACE_OVAL), LANDMARKS + np.arange(len(rings) + len(grid))])
-    triangles = np.concatenate([number[triangles[outside]], hole_triangles(), face_triangles()])
+    holes = hole_triangles()
+    triangles = np.concatenate([holes, number[triangles[outside]], face_triangles()])
 
     depth = np.concatenate([_turning_depth(landmarks[:, 2], pivot[2], fit.face_width), np.zeros(len(flat) - LANDMARKS)])
     radius, nearest = _radius_and_oval_weights(flat[LANDMARKS:], centre, oval)
     oval_depth = depth[list(FACE_OVAL)]
-    sinking = np.clip((radius - 1) / 0.5, 0, 1)[:, None] ** 1.0
+    sinking = np.clip((radius - 1) / _SINK_REACH, 0, 1)[:, None]
     depth[LANDMARKS:] = (nearest * ((1 - sinking) * oval_depth + sinking * pivot[2])).sum(axis=1)
     weights = np.zeros((len(flat), len(FACE_OVAL)), np.float32)
     weights[LANDMARKS:] = nearest * (np.clip(1 - (radius - 1) / _EXPRESSION_REACH, 0, 1) ** 2)[:, None]
     points = np.concatenate([flat, depth[:, None]], axis=1).astype(np.float32)
-    left, top, right, bottom = region
-    return PortraitMesh(
-        points, triangles.astype(np.int32), weights, _head_weight(flat, fit), (left, top, right, bottom)
-    )
+    head_weight = _head_weight(flat, fit)
+    # The face's own edge moves with the head; what is next to it must not tear off.
+    head_weight[LANDMARKS:] += (1 - head_weight[LANDMARKS:]) * (1 - _smooth((radius - 1) / 0.5))
+    return PortraitMesh(points, triangles.astype(np.int32), len(holes), weights, head_weight, region)
 
 
 def _head_weight(flat: Floats, fit: PortraitFit) -> Floats:
@@ -148,9 +150,9 @@ def _turning_depth(depth: Floats, pivot: float, face_width: float) -> Floats:
     """Return depths in which what lies far behind is drawn forward: the detector puts the face's edge too deep."""
     knee = pivot + _BACK_OF_OVAL * face_width / 2
     behind = np.minimum(depth - knee, 0)
-    return np.asarray(np.maximum(depth, knee) + behind * 0.35, np.float32)
+    return np.asarray(np.maximum(depth, knee) + behind * _BEHIND_KEPT, np.float32)
 
 
-def _smooth(x: npt.NDArray[np.floating]) -> Floats:
+def _smooth(x: Reals) -> Floats:
     x = np.clip(x, 0, 1)
     return np.asarray(x * x * (3 - 2 * x), np.float32)

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
-from blendshape_rigs.arkit import ARKIT_INDEX, REGIONS
+from blendshape_rigs.arkit import REGIONS
 
+from .arrays import Floats, Reals
 from .fit import PortraitFit, rotation_matrix
 from .mesh import PortraitMesh
 from .rig import LandmarkRig
 from .topology import FACE_OVAL, LANDMARKS, LOWER_LID_RINGS, LOWER_LIP_RINGS, UPPER_LID_RINGS, UPPER_LIP_RINGS
 
-Floats = npt.NDArray[np.float32]
-
 PITCH_LIMIT, YAW_LIMIT, ROLL_LIMIT = np.radians([10.0, 15.0, 20.0])
+_YAW_GAIN = 1.3  # the edge of the face is drawn forward, which takes from the turn that is seen
 _TRANSLATION_LIMIT = 0.03  # metres
 _LIP_FOLLOW = (1.0, 0.85, 0.6, 0.35)  # how much of a lip contact's correction each ring takes, from the inside out
 _LID_FOLLOW = (1.0, 0.42, 0.08)
+_BROW_FOLLOW = (0.0, 0.3, 0.65)  # how much of the brows' movement each lid ring takes: none at the eye itself
 _HOLD_SECONDS = 0.35
+_BROWS = list(REGIONS["brow"])
 _MOUTH = list(REGIONS["jaw"] + REGIONS["mouth"])
 
 
@@ -32,7 +33,7 @@ def eased(angle: float, limit: float) -> float:
     return float(np.sign(angle) * (knee + (limit - knee) * np.tanh(over / (limit - knee))))
 
 
-def mouth_activity(values: npt.NDArray[np.floating]) -> Floats:
+def mouth_activity(values: Reals) -> Floats:
     """Return (T,) float32 in [0, 1] of (T, 52) weights: 0 for a mouth at rest, 1 for one that does anything.
 
     While it is 1 the mouth shows the curves alone; at 0 it shows what it does in the photograph.
@@ -85,7 +86,8 @@ class PortraitMotion:
     def turn_rigid(self, points: Floats, rotation: Floats, translation: Floats) -> Floats:
         """Return (N, 3) points that follow the skull fully."""
         pitch, yaw, roll = (float(a) for a in rotation)
-        matrix = rotation_matrix(eased(pitch, PITCH_LIMIT), eased(yaw, YAW_LIMIT), eased(roll, ROLL_LIMIT))
+        yaw = _YAW_GAIN * eased(yaw, YAW_LIMIT)
+        matrix = rotation_matrix(eased(pitch, PITCH_LIMIT), yaw, eased(roll, ROLL_LIMIT))
         reach = float(np.linalg.norm(translation))
         move = translation * (eased(reach, _TRANSLATION_LIMIT) / reach if reach > 0 else 0) * self.fit.scale
         return np.asarray((points - self.pivot) @ matrix.T + self.pivot + move, np.float32)
@@ -102,7 +104,6 @@ class PortraitMotion:
         ratio = (now[upper, 1] - now[lower, 1]).mean() / (rest[upper, 1] - rest[lower, 1]).mean()
         return float(np.clip(ratio, 0, 1.4))
 
-
     def _gaps(self, landmarks: Floats) -> Floats:
         """Return (9,) pixels between the inner lips, positive when parted, along the head's up axis."""
         upper, lower = self._lip_pairs
@@ -115,6 +116,11 @@ class PortraitMotion:
         wanted = np.maximum((avatar[upper, 1] - avatar[lower, 1]) * self.fit.scale, 0)
         gap = self._gaps(placed)
         wanted = np.maximum((1 - activity) * gap + activity * wanted, 0)
+        # Towards the corners the opening closes roundly, however wide the mouth of the photograph is.
+        corners = self.fit.landmarks[[78, 308], :2]
+        across = (self.fit.landmarks[upper, :2] - corners.mean(axis=0)) @ (corners[1] - corners[0])
+        across = np.clip(2 * across / ((corners[1] - corners[0]) ** 2).sum(), -1, 1)
+        wanted = np.minimum(wanted, np.maximum(wanted.max() * np.sqrt(1 - across**2), self.rest_gap))
         correction = np.zeros(len(UPPER_LIP_RINGS[0]), np.float32)
         correction[1:-1] = gap - wanted
         for share, rings in ((-0.4, UPPER_LIP_RINGS), (0.6, LOWER_LIP_RINGS)):
@@ -126,16 +132,18 @@ class PortraitMotion:
         upper, lower = (list(rings[side][0]) for rings in (UPPER_LID_RINGS, LOWER_LID_RINGS))
         ratio = self.lid_ratio(values, side)
         eye = self.fit.landmarks[:LANDMARKS, :2]
+        only_brows = np.zeros_like(values)
+        only_brows[_BROWS] = values[_BROWS]
+        brows = self.fit.scale * self.rig.move(only_brows) @ self.fit.rotation.T
         # The upper lid comes down most of the way; the lower one rises a little.
         line = 0.12 * eye[upper] + 0.88 * eye[lower]
         for rings, share in ((UPPER_LID_RINGS, line - eye[upper]), (LOWER_LID_RINGS, line - eye[lower])):
-            for follow, ring in zip(_LID_FOLLOW, rings[side], strict=True):
-                placed[list(ring), :2] = eye[list(ring)] + (1 - ratio) * follow * share
+            for follow, brow, ring in zip(_LID_FOLLOW, _BROW_FOLLOW, rings[side], strict=True):
+                lid = (1 - ratio) * follow * share
+                placed[list(ring), :2] = eye[list(ring)] + lid + brow * brows[list(ring), :2]
 
 
-
-
-def take_activity(values: npt.NDArray[np.floating], fps: float) -> Floats:
+def take_activity(values: Reals, fps: float) -> Floats:
     """Return (T,) float32: :func:`mouth_activity` over a take, held through short pauses and eased in and out."""
     window = 2 * max(1, round(_HOLD_SECONDS * fps)) + 1
     held = maximum_filter1d(mouth_activity(values), window, mode="nearest")

@@ -10,21 +10,18 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from .layers import polygon_mask
-
-Bytes = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
+from .arrays import Bytes, Floats, Reals
+from .layers import polygon_mask, skin_patch
 
 _CANVAS = (64.0, 48.0)  # width and height in millimetres
 _CENTRE = np.array([32.0, 20.0])  # where the line between the resting lips lies
-_UPPER_EDGE = 1.6  # mm: how far the upper front teeth reach below the resting lip line
-_LOWER_EDGE = 0.4
+_UPPER_EDGE = 2.2  # mm: how far the upper front teeth reach below the resting lip line
+_LOWER_EDGE = -0.8  # mm: how far the lower ones end above the lower lip
 _UPPER_WIDTHS, _UPPER_HEIGHTS = (8.4, 6.5, 6.8, 5.2, 4.4, 3.4), (10.4, 9.0, 10.0, 8.4, 7.4, 6.4)
 _LOWER_WIDTHS, _LOWER_HEIGHTS = (5.2, 5.6, 6.2, 5.2, 4.6, 3.8), (8.6, 8.8, 9.4, 8.0, 7.0, 6.0)
 _EDGE_STEPS = (0.0, -0.7, -0.1, -0.9, -1.5, -2.0)  # the edges' rise from tooth to tooth
-_ENAMEL = np.array([1.0, 0.925, 0.80])
+_ENAMEL = np.array([1.0, 0.93, 0.82])
 _GUM = np.array([0.72, 0.36, 0.34])
 _TONGUE = np.array([0.66, 0.30, 0.29])
 _CAVITY = np.array([0.13, 0.045, 0.04])
@@ -54,31 +51,51 @@ class MouthInterior:
         pixels: (H, W, 3) uint8 photograph.
         opening: (20, 2) pixels, the line of the inner lips in the photograph.
         axes: (2, 2) unit columns and rows of the mouth's right-to-left and downward directions.
-        centre: (2,) pixels of the middle between the resting lips.
+        upper: (2,) pixels of the middle of the resting lip line, which places the upper teeth.
+        lower: (2,) pixels of the middle of the lower lip's edge, which places the lower teeth.
         pixels_per_mm: the photograph's scale.
         skin: (3,) 0..255, the brightness and tint of the lit face.
     """
 
     def __init__(
-        self, pixels: Bytes, opening: Floats, axes: Floats, centre: Floats, pixels_per_mm: float, skin: Floats
+        self,
+        pixels: Bytes,
+        opening: Floats,
+        axes: Floats,
+        upper: Floats,
+        lower: Floats,
+        pixels_per_mm: float,
+        skin: Floats,
     ) -> None:
-        self._pixels = pixels
         self._mm = pixels_per_mm
         self._own = _own_patch(pixels, opening, pixels_per_mm)
+        self._lips = skin_patch(pixels, opening, 0.5 * pixels_per_mm)
         light = _light_of(skin)
         density = float(np.clip(2 * pixels_per_mm, 2.0, 12.0))
         self._upper = _teeth_row(density, light, upper=True)
-        self._lower = _teeth_row(density, light * 0.80, upper=False)
+        self._lower = _teeth_row(density, light * 0.85, upper=False)
         self._tongue = _tongue(density, light)
         self._cavity = (_CAVITY * light).astype(np.float32)
         # From canvas pixels to picture pixels.
         to_mm = np.array([[1 / density, 0, -_CENTRE[0]], [0, 1 / density, -_CENTRE[1]]])
-        self._place = np.concatenate([axes.T * pixels_per_mm @ to_mm, [[0, 0, 1]]])
-        self._place[:2, 2] += centre
+        turn = axes.T * pixels_per_mm @ to_mm
+        self._at_upper, self._at_lower = (
+            np.concatenate([turn + np.array([[0, 0, c[0]], [0, 0, c[1]]]), [[0, 0, 1]]]) for c in (upper, lower)
+        )
+
+    @staticmethod
+    def presence(change: float) -> float:
+        """Return 0..1, how much of the photograph's mouth gives way when its opening changes by millimetres."""
+        return float(np.clip((abs(change) - 0.25) / 0.9, 0, 1))
+
+    def prepare(self, picture: Bytes, change: float) -> None:
+        """Paint lip skin over what shows between the resting lips in ``picture`` (H, W, 3 or 4)."""
+        if self.presence(change) > 0:
+            self._lips.lay(picture, self.presence(change))
 
     def draw(self, frame: Bytes, pose: MouthPose) -> None:
         """Paint into ``frame`` (H, W, 3) uint8 what shows through the lips."""
-        presence = float(np.clip((abs(pose.change) - 0.25) / 0.9, 0, 1))
+        presence = self.presence(pose.change)
         if presence == 0:
             return
         margin = 2 + int(3 * self._mm)
@@ -87,10 +104,15 @@ class MouthInterior:
         if right <= left or bottom <= top:
             return
         corner, size = np.array([left, top]), (int(bottom - top), int(right - left))
-        mask = polygon_mask(pose.opening - corner, size)
+        # A polygon without area still covers its outline.
+        mask = polygon_mask(pose.opening - corner, size) * float(np.clip(_mean_height(pose.opening) / 0.5, 0, 1))
         inside = np.broadcast_to(self._cavity, (*size, 3)).copy()
-        for canvas, moved in ((self._tongue, pose.jaw), (self._lower, pose.jaw), (self._upper, pose.skull)):
-            _lay(inside, _warped(canvas, moved @ self._place, corner, size))
+        for canvas, moved in (
+            (self._tongue, pose.jaw @ self._at_lower),
+            (self._lower, pose.jaw @ self._at_lower),
+            (self._upper, pose.skull @ self._at_upper),
+        ):
+            _lay(inside, _warped(canvas, moved, corner, size))
         inside *= self._shade(mask)[:, :, None]
         if self._own is not None:
             patch, offset = self._own
@@ -112,27 +134,32 @@ class MouthInterior:
 def _light_of(skin: Floats) -> Floats:
     """Return (3,) 0..255: what a white thing in the face would look like, from the skin's brightness."""
     grey = float(skin @ np.array([0.299, 0.587, 0.114]))
-    level = np.clip(0.55 * grey + 95, 70, 235)
+    level = np.clip(0.7 * grey + 80, 70, 240)
     tint = skin / max(grey, 1.0)
     # Most of the tint is skin colour, a little of it is the light's.
-    return np.asarray(level * (0.9 + 0.1 * tint), np.float32)
+    return np.asarray(level * (0.6 + 0.4 * tint), np.float32)
+
+
+def _mean_height(loop: Floats) -> float:
+    """Return the mean height in pixels of a closed loop (N, 2) over its width."""
+    area = 0.5 * abs(float(np.cross(loop, np.roll(loop, -1, axis=0)).sum()))
+    return area / max(float(np.ptp(loop[:, 0])), 1e-3)
 
 
 def _own_patch(pixels: Bytes, opening: Floats, mm: float) -> tuple[Floats, Floats] | None:
     """Return the photograph's open mouth, (h, w, 4) float32 with alpha 0..1, and its corner; None if it is closed."""
-    area = 0.5 * abs(float(np.cross(opening, np.roll(opening, -1, axis=0)).sum()))
-    if area < 40 * mm * mm:
+    if _mean_height(opening) < 1.0 * mm:
         return None
     corner = np.floor(opening.min(axis=0)).astype(int) - 2
     size = tuple((np.ceil(opening.max(axis=0)).astype(int) + 3 - corner)[::-1])
     mask = polygon_mask(opening - corner, (int(size[0]), int(size[1])))
     # The lips' own edge pixels must not stay behind when the lips move away.
-    alpha = np.clip(cv2.GaussianBlur(mask, (0, 0), max(0.6, 0.5 * mm)) * 2.4 - 1.4, 0, 1)
+    alpha = np.clip(cv2.GaussianBlur(mask, (0, 0), max(0.6, 0.5 * mm)) * 1.8 - 0.8, 0, 1)
     crop = pixels[corner[1] : corner[1] + size[0], corner[0] : corner[0] + size[1]].astype(np.float32)
     return np.concatenate([crop, alpha[:, :, None]], axis=2), corner.astype(np.float64)
 
 
-def _warped(canvas: Floats, matrix: npt.NDArray[np.floating], corner: Floats, size: tuple[int, int]) -> Floats:
+def _warped(canvas: Floats, matrix: Reals, corner: Floats, size: tuple[int, int]) -> Floats:
     placed = np.array(matrix, np.float64)
     placed[:, 2] -= corner
     return np.asarray(cv2.warpAffine(canvas, placed, size[::-1], flags=cv2.INTER_LINEAR), np.float32)
@@ -149,7 +176,8 @@ def _canvas_grid(density: float) -> tuple[Floats, Floats]:
     width, height = (round(side * density) for side in _CANVAS)
     x = (np.arange(width) + 0.5) / density - _CENTRE[0]
     y = (np.arange(height) + 0.5) / density - _CENTRE[1]
-    return np.asarray(np.meshgrid(x, y)[0], np.float32), np.asarray(np.meshgrid(x, y)[1], np.float32)
+    across, down = np.meshgrid(x.astype(np.float32), y.astype(np.float32))
+    return across, down
 
 
 def _teeth_row(density: float, light: Floats, upper: bool) -> Floats:
@@ -157,7 +185,7 @@ def _teeth_row(density: float, light: Floats, upper: bool) -> Floats:
     x, y = _canvas_grid(density)
     widths, heights = (_UPPER_WIDTHS, _UPPER_HEIGHTS) if upper else (_LOWER_WIDTHS, _LOWER_HEIGHTS)
     # Below, measure upwards from the edge, so that one drawing serves both rows.
-    depth = (_UPPER_EDGE - y) if upper else (y - _LOWER_EDGE + 1.0)
+    depth = (_UPPER_EDGE - y) if upper else (y - _LOWER_EDGE)
     enamel = np.zeros_like(x)
     gum = np.zeros_like(x)
     tone = np.ones_like(x)
@@ -172,27 +200,29 @@ def _teeth_row(density: float, light: Floats, upper: bool) -> Floats:
         form = (across**4.5 + along ** np.where(rise < height / 2, 6.0, 3.0)) ** (1 / 4.5)
         inside = np.clip((1.0 - form) * width / 2 * density * 0.5 + 0.6, 0, 1)
         enamel = np.maximum(enamel, inside)
-        body = 1 - 0.16 * np.clip(across, 0, 1) ** 3 - 0.12 * np.clip(rise / height, 0, 1) ** 2
+        body = 1 - 0.10 * np.clip(across, 0, 1) ** 3 - 0.10 * np.clip(rise / height, 0, 1) ** 2
         tone = np.where(across <= 1.0, body, tone)
-        gum = np.maximum(gum, np.clip((1.15 - across) * 4, 0, 1) * np.clip((rise - height * 0.55) * density * 0.5, 0, 1))
+        gum = np.maximum(
+            gum, np.clip((1.15 - across) * 4, 0, 1) * np.clip((rise - height * 0.55) * density * 0.5, 0, 1)
+        )
     away = np.exp(-((x / 19.0) ** 2) * 1.15)
     translucent = 0.90 + 0.10 * np.clip(depth / 2.0, 0, 1)
     shape = (tone * away * translucent)[:, :, None]
     colour = shape * (enamel[:, :, None] * _ENAMEL + (1 - enamel[:, :, None]) * _GUM * 0.62) * light
     alpha = np.maximum(enamel, gum * (depth > 0))
     picture = np.concatenate([colour, alpha[:, :, None]], axis=2).astype(np.float32)
-    return cv2.GaussianBlur(picture, (0, 0), 0.30 * density)
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.30 * density), np.float32)
 
 
 def _tongue(density: float, light: Floats) -> Floats:
     """Return the tongue's dome behind the lower teeth, (h, w, 4) float32."""
     x, y = _canvas_grid(density)
-    top, bottom = -2.0, 16.0
+    top, bottom = -5.5, 15.0
     along = (y - top) / (bottom - top)
     dome = (np.abs(x) / 19.0) ** 2.4 + np.abs(np.clip(along * 2 - 1, -1, 1)) ** 2.4
     alpha = np.clip((1 - dome) * 2.2, 0, 1)
     groove = 1 - 0.18 * np.exp(-((x / 1.8) ** 2))
-    shading = (0.28 + 0.55 * np.clip(along * 1.6, 0, 1)) * groove * np.exp(-((x / 17) ** 2))
+    shading = (0.45 + 0.45 * np.clip(along * 1.6, 0, 1)) * groove * np.exp(-((x / 17) ** 2))
     colour = shading[:, :, None] * _TONGUE * light
     picture = np.concatenate([colour, alpha[:, :, None]], axis=2).astype(np.float32)
-    return cv2.GaussianBlur(picture, (0, 0), 1.0 * density)
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), 1.0 * density), np.float32)

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from model_server.errors import PortraitError
 
-Bytes = npt.NDArray[np.uint8]
+from .arrays import Bytes
 
 MAXIMUM_MEGAPIXELS = 64.0
 MAXIMUM_FILE_BYTES = 128 * 2**20

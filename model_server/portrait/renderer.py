@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from blendshape_rigs.arkit import ARKIT_INDEX
 from blendshape_rigs.avatar import load_proxy_avatar
 
+from .arrays import Bytes, Floats, Reals
 from .eyes import Eye, EyePose
 from .fit import PortraitFit, fit_portrait
 from .layers import PersonLayers, person_matte, split_layers
@@ -17,15 +17,11 @@ from .motion import PortraitMotion, mouth_activity
 from .mouth import MouthInterior, MouthPose
 from .photo import Photo
 from .rig import LandmarkRig
-from .topology import EYE_LOOPS, INNER_MOUTH, IRIS_CENTRES
+from .topology import EYE_LOOPS, INNER_MOUTH, IRIS_CENTRES, UPPER_LID_RINGS
 from .warp import MeshWarp
 
-Bytes = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
-
 _TEETH_BEHIND_LIPS = 0.008  # metres
-_JAW_LANDMARK = 200  # on the chin; the front teeth are a little nearer to the hinge
-_JAW_TEETH_SHARE = 0.85
+_LOWER_LIP = 14  # the front teeth behind it drop with it
 _GAZE_REACH = (0.26, 0.14)  # of the eye's width, sideways and up or down
 _JAW_CHANNELS = [ARKIT_INDEX[name] for name in ("jawOpen", "jawForward", "jawLeft", "jawRight")]
 
@@ -53,8 +49,9 @@ class PortraitRenderer:
         self._corner = np.array([left, top], np.float32)
         self._region = (slice(top, bottom), slice(left, right))
         self._rest_points = _picture(mesh.points)
-        self._warp = MeshWarp(self._rest_points - self._corner, mesh.triangles, (bottom - top, right - left))
-        self._person = np.ascontiguousarray(self._layers.person)
+        self._warp = MeshWarp(
+            self._rest_points - self._corner, mesh.triangles, mesh.holes, (bottom - top, right - left)
+        )
         self._mouth, self._mouth_anchor = _mouth_of(photo, self.fit)
         self._eyes = [_eye_of(photo, self.fit, side) for side in (0, 1)]
 
@@ -65,9 +62,9 @@ class PortraitRenderer:
 
     def render(
         self,
-        values: npt.NDArray[np.floating],
-        head_rotation: npt.NDArray[np.floating] | None = None,
-        head_translation: npt.NDArray[np.floating] | None = None,
+        values: Reals,
+        head_rotation: Reals | None = None,
+        head_translation: Reals | None = None,
         activity: float | None = None,
     ) -> Bytes:
         """Return one frame (H, W, 3) uint8 RGB.
@@ -87,18 +84,25 @@ class PortraitRenderer:
         moved = self.motion.turn(shaped, rotation, move)
         points = _picture(moved)
 
+        eyes = [self._eye_pose(side, values, points, rotation, move) for side in (0, 1)]
+        mouth = self._mouth_pose(values, activity, shaped, points, rotation, move)
+        person = self._layers.person.copy()
+        for eye, pose in zip(self._eyes, eyes, strict=True):
+            eye.prepare(person, pose.openness)
+        self._mouth.prepare(person, mouth.change)
+
         frame = self.photo.pixels.copy()
-        frame[self._region] = self._warped(points, moved[:, 2])
-        for side, eye in enumerate(self._eyes):
-            eye.draw(frame, self._eye_pose(side, values, points, rotation, move))
-        self._mouth.draw(frame, self._mouth_pose(values, shaped, points, rotation, move))
+        frame[self._region] = self._warped(person, points, moved[:, 2])
+        for eye, pose in zip(self._eyes, eyes, strict=True):
+            eye.draw(frame, pose)
+        self._mouth.draw(frame, mouth)
         return frame
 
-    def _warped(self, points: Floats, depth: Floats) -> Bytes:
+    def _warped(self, person: Bytes, points: Floats, depth: Floats) -> Bytes:
         column, row = self._warp.maps(points - self._corner, depth)
         column += self._corner[0]
         row += self._corner[1]
-        person = cv2.remap(self._person, column, row, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        person = cv2.remap(person, column, row, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         behind = cv2.cvtColor(255 - person[:, :, 3], cv2.COLOR_GRAY2BGR)
         seen = cv2.multiply(np.ascontiguousarray(self._layers.background[self._region]), behind, scale=1 / 255)
         return np.asarray(cv2.add(np.ascontiguousarray(person[:, :, :3]), seen), np.uint8)
@@ -110,10 +114,12 @@ class PortraitRenderer:
         rest = _picture(anchor + arms)
         return np.asarray(cv2.getAffineTransform(rest, moved), np.float32)
 
-    def _mouth_pose(self, values: Floats, shaped: Floats, points: Floats, rotation: Floats, move: Floats) -> MouthPose:
+    def _mouth_pose(
+        self, values: Floats, activity: float, shaped: Floats, points: Floats, rotation: Floats, move: Floats
+    ) -> MouthPose:
         jaw = np.zeros_like(values)
-        jaw[_JAW_CHANNELS] = values[_JAW_CHANNELS]
-        drop = self.fit.scale * _JAW_TEETH_SHARE * self._rig.move(jaw)[_JAW_LANDMARK] @ self.fit.rotation.T
+        jaw[_JAW_CHANNELS] = (values - activity * self.fit.expression)[_JAW_CHANNELS]
+        drop = self.fit.scale * self._rig.move(jaw)[_LOWER_LIP] @ self.fit.rotation.T
         change = self.motion.gap_change(shaped)
         return MouthPose(
             points[list(INNER_MOUTH)],
@@ -150,12 +156,14 @@ def _mouth_of(photo: Photo, fit: PortraitFit) -> tuple[MouthInterior, Floats]:
     right = fit.rotation[:2, 0] / np.linalg.norm(fit.rotation[:2, 0]) * np.array([1, -1])
     down = -fit.rotation[:2, 1] / np.linalg.norm(fit.rotation[:2, 1]) * np.array([1, -1])
     anchor = fit.landmarks[[13, 78, 308]].mean(axis=0) - fit.scale * _TEETH_BEHIND_LIPS * fit.rotation[:, 2]
-    # The resting lip line lies where the upper lip would be without the expression of the photograph.
-    centre = fit.points[[13, 78, 308]].mean(axis=0)
+    # The corners keep the height of the resting lip line even when the lips part.
+    middle = (points[13] + points[14]) / 2
+    upper = (points[13] + points[[78, 308]].mean(axis=0)) / 2
+    lower = np.where(points[14] @ down > middle @ down, points[14], middle)
     cheeks = np.round(points[[50, 280, 101, 330, 151]]).astype(int)
     patches = [photo.pixels[max(0, y - 1) : y + 2, max(0, x - 1) : x + 2].reshape(-1, 3) for x, y in cheeks]
     skin = np.median(np.concatenate(patches), axis=0).astype(np.float32)
-    interior = MouthInterior(photo.pixels, opening, np.stack([right, down]), centre, fit.scale / 1000, skin)
+    interior = MouthInterior(photo.pixels, opening, np.stack([right, down]), upper, lower, fit.scale / 1000, skin)
     return interior, anchor
 
 
@@ -163,4 +171,5 @@ def _eye_of(photo: Photo, fit: PortraitFit, side: int) -> Eye:
     centre = IRIS_CENTRES[side]
     picture = fit.landmarks[:, :2] * np.array([1, -1], np.float32)
     radius = float(np.linalg.norm(picture[centre + 1 : centre + 5] - picture[centre], axis=1).mean())
-    return Eye(photo.pixels, fit.points[list(EYE_LOOPS[side])], picture[centre], radius)
+    crease = fit.points[list(UPPER_LID_RINGS[side][1])]
+    return Eye(photo.pixels, fit.points[list(EYE_LOOPS[side])], crease, picture[centre], radius)

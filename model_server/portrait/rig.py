@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from blendshape_rigs.avatar import ProxyAvatar
 
-Floats = npt.NDArray[np.float32]
+from .arrays import Floats, Reals
 
 
 @dataclass(frozen=True)
@@ -30,12 +29,14 @@ class LandmarkRig:
     def from_avatar(cls, avatar: ProxyAvatar) -> LandmarkRig:
         """Return the landmarks of ``avatar``."""
         index = avatar.landmark_vertices
-        return cls(avatar.vertices[index], avatar.deltas[:, index], np.asarray(avatar.neck_pivot, np.float32))
+        deltas = np.ascontiguousarray(avatar.deltas[:, index])
+        return cls(avatar.vertices[index], deltas, np.asarray(avatar.neck_pivot, np.float32))
 
-    def move(self, values: npt.NDArray[np.floating]) -> Floats:
+    def move(self, values: Reals) -> Floats:
         """Return (468, 3) metres of movement for (52,) weights."""
-        return np.asarray(np.tensordot(values, self.deltas, axes=1), np.float32)
+        flat = np.asarray(values, np.float32) @ self.deltas.reshape(len(self.deltas), -1)
+        return np.asarray(flat.reshape(self.rest.shape), np.float32)
 
-    def shape(self, values: npt.NDArray[np.floating]) -> Floats:
+    def shape(self, values: Reals) -> Floats:
         """Return (468, 3) metres of the landmarks for (52,) weights."""
         return self.rest + self.move(values)

@@ -11,9 +11,8 @@ from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
 
-Ints = npt.NDArray[np.int32]
+from .arrays import Ints
 
 LANDMARKS = 468
 

@@ -12,12 +12,10 @@ from typing import Any
 
 import av
 import numpy as np
-import numpy.typing as npt
 
 from model_server.errors import AudioError, ExportError
 
-Bytes = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
+from .arrays import Bytes, Floats
 
 SOUND_RATE = 48_000
 _SOUND_BITS = 160_000
