@@ -1,7 +1,7 @@
 # Every target sets up what it needs first; see `make help`.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench avatar extension clean
+.PHONY: help setup demo test lint bench train avatar extension clean
 
 export AUDIO PORTRAIT EMOTION
 
@@ -25,6 +25,12 @@ lint: setup ## Check style and types only
 
 bench: setup ## Measure speed and memory on this machine
 	@.venv/bin/dreamtalk bench
+
+train: setup ## Make the shipped weights again from nothing (hours; resumes; see docs/training.md)
+	@.venv/bin/python -m model_server.training.speech_corpus
+	@.venv/bin/python -m model_server.training.train_encoder
+	@.venv/bin/python -m model_server.training.train_emodiff
+	@.venv/bin/python -m model_server.training.train_lips
 
 avatar: setup ## Build the proxy avatar's asset anew
 	@.venv/bin/python -m avatar_builder
