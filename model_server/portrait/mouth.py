@@ -24,7 +24,7 @@ _EDGE_STEPS = (0.0, -0.7, -0.1, -0.9, -1.5, -2.0)  # the edges' rise from tooth 
 _ENAMEL = np.array([1.0, 0.93, 0.82])
 _GUM = np.array([0.72, 0.36, 0.34])
 _TONGUE = np.array([0.66, 0.30, 0.29])
-_CAVITY = np.array([0.13, 0.045, 0.04])
+_CAVITY = np.array([0.17, 0.06, 0.05])
 
 
 @dataclass(frozen=True)
@@ -217,12 +217,12 @@ def _teeth_row(density: float, light: Floats, upper: bool) -> Floats:
 def _tongue(density: float, light: Floats) -> Floats:
     """Return the tongue's dome behind the lower teeth, (h, w, 4) float32."""
     x, y = _canvas_grid(density)
-    top, bottom = -5.5, 15.0
+    top, bottom = -9.0, 15.0
     along = (y - top) / (bottom - top)
     dome = (np.abs(x) / 19.0) ** 2.4 + np.abs(np.clip(along * 2 - 1, -1, 1)) ** 2.4
     alpha = np.clip((1 - dome) * 2.2, 0, 1)
     groove = 1 - 0.18 * np.exp(-((x / 1.8) ** 2))
-    shading = (0.45 + 0.45 * np.clip(along * 1.6, 0, 1)) * groove * np.exp(-((x / 17) ** 2))
+    shading = (0.30 + 0.65 * np.clip(along * 1.5, 0, 1)) * groove * np.exp(-((x / 17) ** 2))
     colour = shading[:, :, None] * _TONGUE * light
     picture = np.concatenate([colour, alpha[:, :, None]], axis=2).astype(np.float32)
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), 1.0 * density), np.float32)
