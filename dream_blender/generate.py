@@ -34,7 +34,7 @@ class Generation:
         head: whether the object takes the head pose.
         add_sound: whether the recording is laid in the sequencer.
         set_range: whether the scene's frame range is set to the take.
-        file: the .blend file that was open, so that another file is left alone.
+        file: the .blend file that was open.
         progress: how far it is.
         curves: the result, once there is one.
     """
@@ -136,7 +136,7 @@ def key_generation(generation: Generation) -> Any:
     """
     scene = bpy.data.scenes.get(generation.scene)
     character = bpy.data.objects.get(generation.character)
-    if scene is None or character is None or bpy.data.filepath != generation.file:
+    if scene is None or character is None:
         raise TakeError(f"'{generation.character}' is no longer here: its new take was dropped")
     assert generation.curves is not None
     curves = _heard(generation.curves, generation.recording, generation.fps)
@@ -197,6 +197,15 @@ def cancel_all() -> None:
     active.clear()
     if bpy.app.timers.is_registered(_poll):
         bpy.app.timers.unregister(_poll)
+
+
+@bpy.app.handlers.persistent  # type: ignore[untyped-decorator] # bpy has no types
+def on_file_loaded(_path: str) -> None:
+    """Stop takes that belong to another file; one that was only reverted keeps them."""
+    for name, generation in list(active.items()):
+        if generation.file != bpy.data.filepath or not generation.file:
+            generation.job.cancel()
+            active.pop(name)
 
 
 def _finish(generation: Generation, end: Done | Failed) -> None:

@@ -9,6 +9,7 @@ Commands (run through ``python -m model_server.blender_child``)::
 from __future__ import annotations
 
 import argparse
+import ctypes
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ from ..blendshape_rigs.curves import CurvesError, FaceCurves
 from ..blendshape_rigs.filters import resample
 from ..blendshape_rigs.formats import read_curves
 from . import compat
-from .avatar_object import spawn_avatar
+from .avatar_object import is_avatar, spawn_avatar
 from .export import SUFFIXES, ExportError, export_take
 from .sound import Recording, place_sound
 from .stage import render_still, set_picture, set_stage
@@ -72,7 +73,7 @@ def _prepare(curves: FaceCurves, character_path: Path | None, fps: float | None)
     rate = scene.render.fps / scene.render.fps_base
     if abs(rate - curves.fps) > 1e-3 * curves.fps:
         curves = resample(curves, rate)
-    key_take(character, curves, "Take", _FIRST_FRAME, rate, head=character_path is None)
+    key_take(character, curves, "Take", _FIRST_FRAME, rate, head=is_avatar(character))
     scene.frame_start, scene.frame_end = frame_range(character)
     scene.frame_set(scene.frame_start)
     return character, curves
@@ -103,8 +104,25 @@ def export_command(arguments: argparse.Namespace) -> None:
     verify_export(out, curves, names)
 
 
+def _require_graphics() -> None:
+    """Check for the library without which rendering ends the whole process, before it can say why.
+
+    Raises:
+        ExportError: when it is missing.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    try:
+        ctypes.CDLL("libEGL.so.1")
+    except OSError as error:
+        raise ExportError(
+            "rendering needs graphics libraries; on Debian: apt-get install libegl1 libgl1-mesa-dri"
+        ) from error
+
+
 def render_command(arguments: argparse.Namespace) -> None:
     """Render stills of curves on a character at the asked seconds, as ``000.png``, ``001.png``, …"""
+    _require_graphics()
     character, curves = _prepare(read_curves(arguments.curves), arguments.character, None)
     scene = bpy.context.scene
     scene.frame_set(_FIRST_FRAME)

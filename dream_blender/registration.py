@@ -32,12 +32,14 @@ def register() -> None:
     for item in CLASSES:
         bpy.utils.register_class(item)
     bpy.types.Scene.dream_talk = bpy.props.PointerProperty(type=DREAMTALK_PG_settings)
+    bpy.app.handlers.load_post.append(generate.on_file_loaded)
     server_status.register()
 
 
 def unregister() -> None:
     """Remove the extension: stop its work, and the server if this Blender started it."""
     generate.cancel_all()
+    bpy.app.handlers.load_post.remove(generate.on_file_loaded)
     server_status.unregister()
     server_process.stop()
     del bpy.types.Scene.dream_talk

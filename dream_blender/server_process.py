@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 _process: subprocess.Popen[bytes] | None = None
+_log: Path | None = None
 _STOP_SECONDS = 5.0
 
 
@@ -40,7 +41,7 @@ def start(environment: Path, log: Path) -> None:
     Raises:
         StartError: when it cannot be started.
     """
-    global _process
+    global _process, _log
     if is_ours():
         return
     command = command_of(environment)
@@ -50,16 +51,24 @@ def start(environment: Path, log: Path) -> None:
     try:
         with log.open("wb") as output:
             _process = subprocess.Popen(
-                [str(command), "serve"], stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=settings
+                [str(command), "serve"],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=settings,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
     except OSError as error:
         raise StartError(f"{command} could not be started: {error}") from error
+    _log = log
     atexit.register(stop)
 
 
-def ended_early() -> bool:
-    """Tell whether the server that we started has ended by itself."""
-    return _process is not None and _process.poll() is not None
+def early_end() -> str:
+    """Return what to say when the server that we started has ended by itself; empty when it has not."""
+    if _process is None or _process.poll() is None:
+        return ""
+    return f"The server ended by itself; its log is {_log}"
 
 
 def stop() -> None:

@@ -7,6 +7,7 @@ import time
 
 import bpy
 
+from . import server_process
 from .client import ServerClient, ServerError
 from .preferences import server_address
 
@@ -81,7 +82,7 @@ def _tick() -> float:
     try:
         server = ServerClient(server_address(bpy.context), timeout=3.0)
     except ServerError as error:
-        _set(str(error), False)
+        _set(server_process.early_end() or str(error), False)
         return _TICK
     _asking = threading.Thread(target=_ask, args=(server,), name="DREAM-Talk status", daemon=True)
     _asking.start()

@@ -14,7 +14,8 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = Path(__file__).with_name("blender_scripts")
-MODULE = "bl_ext.user_default.dream_talk"
+PYTHON = os.environ.get("DREAMTALK_TEST_BPY_PYTHON", sys.executable)
+"""A Python with another version of bpy to run the tests in, if wished."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Blender:
             }
             environment.pop("PYTHONPATH", None)
             report = Path(folder) / "report.json"
-            command = [sys.executable, SCRIPTS / "run.py", SCRIPTS / script, report, json.dumps(arguments)]
+            command = [PYTHON, SCRIPTS / "run.py", SCRIPTS / script, report, json.dumps(arguments)]
             # From another folder, so that only the installed extension can be imported.
             done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True)
             assert done.returncode == 0, f"{script} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"

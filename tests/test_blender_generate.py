@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from blender_support import ROOT, installed_blender
-from test_server import Server, running_server
+from test_server import Server, running_server, wait_until
 
 from blendshape_rigs.curves import FaceCurves
 from blendshape_rigs.formats import read_curves
@@ -44,6 +44,7 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> tuple[FaceCurves, dic
             "generate.py", home=server.home, folder=str(folder), audio=str(audio), text=str(text)
         )
         assert server.process.poll() is None
+        wait_until(lambda: not server.uploads(), "the server to forget the recordings")
     return expected, report, folder
 
 
@@ -83,6 +84,10 @@ def test_trimmed_strip_keys_what_is_heard_where_it_is_heard(
     np.testing.assert_allclose(keyed.values, expected.values[12 : 12 + len(keyed)], atol=1e-4)
     assert report["two_takes"]
     assert report["one_strip"]
+
+
+def test_cancelled_job_ends_and_says_so(generated: tuple[FaceCurves, dict[str, Any], Path]) -> None:
+    assert generated[1]["cancelled"]
 
 
 def test_refused_recording_is_one_sentence_and_leaves_no_take(

@@ -48,6 +48,16 @@ report(
     }
 )
 
+generate = importlib.import_module(f"{MODULE}.dream_blender.generate")
+job = generate.prepare(bpy.context).job
+job.start()
+job.cancel()
+job.join(30.0)
+messages = []
+while not job.messages.empty():
+    messages.append(job.messages.get())
+report({"cancelled": messages[-1].cancelled})
+
 settings.audio_source, settings.audio_path = "FILE", arguments["text"]
 takes = len(bpy.data.actions)
 try:

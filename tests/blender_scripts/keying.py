@@ -44,6 +44,16 @@ report(
     }
 )
 
+client = importlib.import_module(f"{MODULE}.dream_blender.client")
+client.connection_path().write_text(json.dumps({"url": "http://127.0.0.1:9", "token": "x", "protocol": 99}))
+report({"refused_other_protocol": refusal(bpy.ops.dream_talk.generate)})
+client.connection_path().write_text(json.dumps({"url": "http://127.0.0.1:9", "token": "x", "protocol": 1}))
+report({"refused_dead_server": refusal(bpy.ops.dream_talk.generate)})
+preferences = bpy.context.preferences.addons[MODULE].preferences
+preferences.server_url = "http://studio.example:8787"
+report({"refused_offline": refusal(bpy.ops.dream_talk.generate)})
+preferences.server_url = ""
+
 scene.render.fps, scene.render.fps_base = 24, 1.0
 bpy.ops.dream_talk.import_curves(filepath=str(folder / "curves.npz"))
 first = take.take_of(head)
@@ -51,17 +61,12 @@ settings.seed = 1
 bpy.ops.dream_talk.import_curves(filepath=str(folder / "curves.npz"))
 second = take.take_of(head)
 scene.frame_set(scene.frame_start + 7)
-depsgraph = bpy.context.evaluated_depsgraph_get()
-evaluated = head.evaluated_get(depsgraph)
 back = take.read_take(head, scene.frame_start, scene.frame_end, 24.0, scene.frame_start)
 np.savez(
     folder / "back.npz",
     values=back.values,
     head_rotation=back.head_rotation,
     head_translation=back.head_translation,
-    shown=[evaluated.data.shape_keys.key_blocks[key].value for key in ("jawOpen", "mouthSmileLeft", "tongueOut")]
-    if evaluated.data.shape_keys
-    else [],
     keys=[head.data.shape_keys.key_blocks[key].value for key in ("jawOpen", "mouthSmileLeft", "tongueOut")],
     matrix=np.array(head.matrix_world),
 )
@@ -70,7 +75,8 @@ report(
         "range": [scene.frame_start, scene.frame_end],
         "actions": sorted(action.name for action in bpy.data.actions),
         "new_take": first != second,
-        "slots": [slot.target_id_type for slot in second.slots],
+        "version": bpy.app.version,
+        "slots": [slot.target_id_type for slot in getattr(second, "slots", [])],
         "provenance": json.loads(second[take.TAKE_MARK]),
         "interpolation": {
             point.interpolation for curve in compat.assigned_curves(head) for point in curve.keyframe_points

@@ -1,11 +1,13 @@
 """Read exported files with Blender's own importers; write each shape's keys as seconds and values."""
 
+import importlib
 from pathlib import Path
 
 import bpy
 import numpy as np
-from blender_test import arguments, report
+from blender_test import MODULE, arguments, report
 
+compat = importlib.import_module(f"{MODULE}.dream_blender.compat")
 IMPORTERS = {
     ".fbx": lambda path: bpy.ops.import_scene.fbx(filepath=path, anim_offset=0.0),
     ".glb": lambda path: bpy.ops.import_scene.gltf(filepath=path),
@@ -17,11 +19,9 @@ IMPORTERS = {
 def shape_curves():
     """Return the F-curves of the first shape keys that are animated, by shape name."""
     for keys in bpy.data.shape_keys:
-        animation = keys.animation_data
-        if animation is None or animation.action is None:
+        by_path = {curve.data_path: curve for curve in compat.assigned_curves(keys)}
+        if not by_path:
             continue
-        bag = animation.action.layers[0].strips[0].channelbag(animation.action_slot)
-        by_path = {curve.data_path: curve for curve in bag.fcurves}
         return {
             key.name: by_path[f'key_blocks["{key.name}"].value']
             for key in keys.key_blocks
@@ -64,7 +64,7 @@ for rate in arguments["rates"]:
             found[name] = np.stack([frames / frames_per_second(suffix), values])
         np.savez(folder / f"back{suffix}.npz", **found)
         if suffix == ".blend":
-            strips = bpy.context.scene.sequence_editor.strips
+            strips = compat.strips(bpy.context.scene)
             sounds[rate] = [(strip.type, strip.frame_start, bool(strip.sound.packed_file)) for strip in strips]
     bpy.ops.wm.read_factory_settings(use_empty=True)
     whole = round(arguments["fps"][rate])
