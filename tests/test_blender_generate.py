@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from blender_support import ROOT, installed_blender
-from test_server import Server, running_server, wait_until
+from server_support import Server, running_server, wait_until
 
 from blendshape_rigs.curves import FaceCurves
 from blendshape_rigs.formats import read_curves
