@@ -24,6 +24,7 @@ _EDGE_STEPS = (0.0, -0.7, -0.1, -0.9, -1.5, -2.0)  # the edges' rise from tooth 
 _ENAMEL = np.array([1.0, 0.93, 0.82])
 _GUM = np.array([0.72, 0.36, 0.34])
 _TONGUE = np.array([0.66, 0.30, 0.29])
+_SHADOW_TINT = np.array([0.7, 1.0, 1.1], np.float32)  # flesh around a shadow keeps it warm
 _CAVITY = np.array([0.17, 0.06, 0.05])
 
 
@@ -113,7 +114,7 @@ class MouthInterior:
             (self._upper, pose.skull @ self._at_upper),
         ):
             _lay(inside, _warped(canvas, moved, corner, size))
-        inside *= self._shade(mask)[:, :, None]
+        inside *= self._shade(mask)[:, :, None] ** _SHADOW_TINT
         if self._own is not None:
             patch, offset = self._own
             move = np.concatenate([np.eye(2), offset[:, None]], axis=1)
