@@ -45,9 +45,7 @@ class Command(Protocol):
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    parser = argparse.ArgumentParser(
-        prog="dreamtalk", description="Speech and an emotion in, facial animation out."
-    )
+    parser = argparse.ArgumentParser(prog="dreamtalk", description="Speech and an emotion in, facial animation out.")
     parser.add_argument("--version", action="version", version=f"dreamtalk {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, module in COMMANDS.items():

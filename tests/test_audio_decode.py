@@ -25,9 +25,7 @@ def tone(seconds: float, rate: int = 48_000, frequency: float = 440.0) -> FloatA
     return (0.5 * np.sin(2 * np.pi * frequency * times)).astype(np.float32)
 
 
-def encode(
-    path: Path, samples: FloatArray, rate: int, codec: str, layout: str = "mono", delay: float = 0.0
-) -> Path:
+def encode(path: Path, samples: FloatArray, rate: int, codec: str, layout: str = "mono", delay: float = 0.0) -> Path:
     """Encode ``samples`` to all of ``layout``'s channels; ``delay`` adds a video that starts at zero."""
     container = av.open(str(path), "w")
     track = container.add_stream(codec, rate=rate)
@@ -184,9 +182,7 @@ def test_a_video_without_sound_says_so(tmp_path: Path) -> None:
         open_audio(path)
 
 
-@pytest.mark.parametrize(
-    ("suffix", "codec"), [(".wav", "pcm_s16le"), (".flac", "flac"), (".mp3", "libmp3lame")]
-)
+@pytest.mark.parametrize(("suffix", "codec"), [(".wav", "pcm_s16le"), (".flac", "flac"), (".mp3", "libmp3lame")])
 def test_a_truncated_file_gives_what_is_there(tmp_path: Path, suffix: str, codec: str) -> None:
     path = encode(tmp_path / f"cut{suffix}", tone(2.0), 48_000, codec)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])

@@ -120,24 +120,18 @@ def test_wrong_usage_is_told_apart_from_failure(
     assert names(folder) == set()
 
 
-def test_animate_without_a_usable_recording_leaves_nothing(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_animate_without_a_usable_recording_leaves_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "'gone.wav' does not exist" in fail(capsys, "animate", "gone.wav", "-o", "a.csv")
     Path("text.wav").write_text("This is no recording.\n")
     assert "not audio that can be decoded" in fail(capsys, "animate", "text.wav", "-o", "a.csv")
     write_wav(Path("short.wav"), 0.05)
     assert "lasts 0.05 s" in fail(capsys, "animate", "short.wav", "-o", "a.csv")
     write_wav(Path("long.wav"), 1.0)
-    assert "longer than the limit" in fail(
-        capsys, "animate", "long.wav", "-o", "a.csv", "--max-hours", 0.0001
-    )
+    assert "longer than the limit" in fail(capsys, "animate", "long.wav", "-o", "a.csv", "--max-hours", 0.0001)
     assert names(folder) == {"text.wav", "short.wav", "long.wav"}
 
 
-def test_a_failure_leaves_the_former_output_as_it_was(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_failure_leaves_the_former_output_as_it_was(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("a.csv").write_text("mine")
     fail(capsys, "animate", "gone.wav", "-o", "a.csv")
     assert Path("a.csv").read_text() == "mine"
@@ -202,9 +196,7 @@ def test_a_stopped_command_leaves_nothing(folder: Path, sent: signal.Signals) ->
     write_wav(Path("line.wav"), 600.0)
     command = [sys.executable, "-m", "model_server.cli", "animate", "line.wav", "-o", "take.csv"]
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    with subprocess.Popen(
-        command, env=os.environ | {"PYTHONPATH": path}, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen(command, env=os.environ | {"PYTHONPATH": path}, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 120
         while names(folder) == {"line.wav"}:
             assert process.poll() is None
@@ -217,9 +209,7 @@ def test_a_stopped_command_leaves_nothing(folder: Path, sent: signal.Signals) ->
     assert names(folder) == {"line.wav"}
 
 
-def test_portrait_needs_an_image_and_leaves_nothing_without(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_portrait_needs_an_image_and_leaves_nothing_without(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_wav(Path("line.wav"), 0.5)
     assert "'me.jpg' does not exist" in fail(capsys, "portrait", "line.wav", "me.jpg", "-o", "a.mp4")
     Path("me.jpg").write_text("no image")

@@ -28,8 +28,7 @@ MAXIMUM_SECONDS = 4 * 3600.0
 
 # FFmpeg also reads playlists, which may name any other file or address. Only plain containers are let in.
 _CONTAINERS = (
-    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dts,eac3,flac,flv,"
-    "matroska,mov,mp3,mpeg,mpegts,ogg,tta,voc,w64,wav,wv"
+    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dts,eac3,flac,flv,matroska,mov,mp3,mpeg,mpegts,ogg,tta,voc,w64,wav,wv"
 )
 _KNOWN_FORMATS = "WAV, FLAC, MP3, M4A, Ogg, Opus, MP4, MKV or MOV"
 
@@ -37,9 +36,7 @@ _KNOWN_FORMATS = "WAV, FLAC, MP3, M4A, Ogg, Opus, MP4, MKV or MOV"
 _FULL_SCALE = {"u8": 128.0, "s16": 2.0**15, "s32": 2.0**31, "flt": 1.0, "dbl": 1.0}
 _LOUDEST = 1000.0  # 60 dB above full scale: no recording, but numbers read as something they are not
 _FIRST_GAP_SECONDS = 0.001
-_GAP_SECONDS = (
-    0.05  # timestamps of some containers jitter by milliseconds; a real gap is a lost packet or more
-)
+_GAP_SECONDS = 0.05  # timestamps of some containers jitter by milliseconds; a real gap is a lost packet or more
 _CHUNK_SECONDS = 0.5  # resampling many small frames together is several times faster
 
 FloatArray = npt.NDArray[np.float32]
@@ -98,9 +95,7 @@ class AudioStream:
             yield np.concatenate(pending)
 
 
-def open_audio(
-    path: str | Path, *, name: str | None = None, maximum_seconds: float = MAXIMUM_SECONDS
-) -> AudioStream:
+def open_audio(path: str | Path, *, name: str | None = None, maximum_seconds: float = MAXIMUM_SECONDS) -> AudioStream:
     """Return the recording in ``path``, checked to hold at least a tenth of a second of sound.
 
     Args:
@@ -128,8 +123,7 @@ def open_audio(
         raise AudioError(f"'{name}' holds no sound that can be decoded; record or export it again")
     if len(first) < MINIMUM_SECONDS * SAMPLE_RATE:
         raise AudioError(
-            f"'{name}' lasts {len(first) / SAMPLE_RATE:.2f} s; "
-            f"give a recording of at least {MINIMUM_SECONDS:g} s"
+            f"'{name}' lasts {len(first) / SAMPLE_RATE:.2f} s; give a recording of at least {MINIMUM_SECONDS:g} s"
         )
     return recording
 

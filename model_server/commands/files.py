@@ -42,9 +42,7 @@ def finished_output(path: Path, *inputs: Path | None) -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def write_take(
-    curves: FaceCurves, path: Path, audio: Path | None = None, character: Path | None = None
-) -> None:
+def write_take(curves: FaceCurves, path: Path, audio: Path | None = None, character: Path | None = None) -> None:
     """Write ``curves`` to ``path`` in the format of its suffix.
 
     Scene formats get the ``character`` that moves (the proxy avatar where none is given) and, where they hold
@@ -76,9 +74,7 @@ def run_blender(*arguments: str) -> None:
         ExportError: with the last line that the process wrote about its failure.
     """
     if importlib.util.find_spec("bpy") is None:
-        raise ExportError(
-            "this needs Blender's Python module beside dreamtalk: pip install 'dreamtalk[blender]'"
-        )
+        raise ExportError("this needs Blender's Python module beside dreamtalk: pip install 'dreamtalk[blender]'")
     command = [sys.executable, "-m", "model_server.blender_child", *arguments]
     # The child must find this very package, installed or not.
     path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])

@@ -67,8 +67,7 @@ def add_performance_options(parser: argparse.ArgumentParser) -> None:
         "--emotion",
         type=emotion,
         metavar="NAME:AMOUNT",
-        help=f"like happy:0.8 or a blend happy:0.5,surprised:0.3; names: {', '.join(EMOTIONS)} "
-        "(default: neutral)",
+        help=f"like happy:0.8 or a blend happy:0.5,surprised:0.3; names: {', '.join(EMOTIONS)} (default: neutral)",
     )
     parser.add_argument("--seed", type=seed, help="same seed, same performance (default: 0)")
     parser.add_argument(
@@ -77,9 +76,7 @@ def add_performance_options(parser: argparse.ArgumentParser) -> None:
         metavar="CLIP",
         help="curves (.csv .json .npz) to borrow the manner of moving from",
     )
-    parser.add_argument(
-        "--max-hours", type=positive, default=4.0, help="longest recording to accept (default: 4)"
-    )
+    parser.add_argument("--max-hours", type=positive, default=4.0, help="longest recording to accept (default: 4)")
 
 
 def add_json_option(parser: argparse.ArgumentParser) -> None:

@@ -19,7 +19,6 @@ def perform(arguments: argparse.Namespace, audio: Path, fps: float) -> FaceCurve
         CurvesError: for a style clip that is no file of curves.
     """
     from blendshape_rigs.formats import read_curves
-
     from model_server.audio.decode import open_audio
 
     # Bad input is told before the model loads.

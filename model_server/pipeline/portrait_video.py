@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from blendshape_rigs.curves import FaceCurves
@@ -13,13 +12,15 @@ from model_server.portrait.photo import read_photo
 from model_server.portrait.renderer import PortraitRenderer
 from model_server.portrait.video import VideoWriter, whole_file
 
+from .request import Progress
+
 
 def make_portrait_video(
     image_path: Path,
     curves: FaceCurves,
     audio_path: Path | None,
     out_path: Path,
-    progress: Callable[[float], None] | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Animate the face in a photograph and write an MP4 (H.264, AAC). Memory does not grow with length.
 
@@ -28,7 +29,7 @@ def make_portrait_video(
         curves: the take; its second 0 is the recording's second 0. Head pose is relative to the photograph.
         audio_path: recording to lay under it, or None.
         out_path: ends in ``.mp4``; written only when all went well.
-        progress: called with the share done, 0 to 1, after each frame. Raises ``Cancelled`` to stop.
+        progress: called with the seconds done after each frame. May raise ``Cancelled`` to stop.
 
     Raises:
         PortraitError: for an image that cannot be used.
@@ -62,7 +63,7 @@ def make_portrait_video(
                 )
             )
             if progress:
-                progress((i + 1) / len(curves))
+                progress((i + 1) / curves.fps)
 
 
 def _provenance(curves: FaceCurves) -> dict[str, str]:

@@ -93,9 +93,7 @@ def style_bytes(upload: UploadFile) -> bytes:
     """
     data = upload.file.read(_STYLE_BYTES + 1)
     if len(data) > _STYLE_BYTES:
-        raise UploadSizeError(
-            f"the style clip is larger than {_STYLE_BYTES // 2**20} MiB; give a shorter clip"
-        )
+        raise UploadSizeError(f"the style clip is larger than {_STYLE_BYTES // 2**20} MiB; give a shorter clip")
     return data
 
 
