@@ -130,7 +130,7 @@ class ServerClient:
         timeout: seconds to wait for any one answer.
     """
 
-    def __init__(self, address: Address, timeout: float = 20.0) -> None:
+    def __init__(self, address: Address, timeout: float = 60.0) -> None:
         self._address = address
         self._timeout = timeout
 

@@ -82,12 +82,6 @@ def strip_collection(scene: Any) -> Any:
     return editor.strips if hasattr(editor, "strips") else editor.sequences
 
 
-def sequencer_scene(context: Any) -> Any:
-    """Return the scene that the sequencer shows; from 5.0 it may be another one than the 3D view's."""
-    workspace = context.workspace
-    return (getattr(workspace, "sequencer_scene", None) if workspace else None) or context.scene
-
-
 def has_audio() -> bool:
     """Tell whether this build can load sounds; the 4.2 wheel of bpy has no audio system."""
     try:

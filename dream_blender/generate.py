@@ -18,6 +18,7 @@ from .sound import Recording, place_sound, recording_of_file, recording_of_strip
 from .take import TakeError, frame_range, key_take, problem_with, scene_fps
 
 _TICK = 0.1  # seconds
+_HEALTH_TIMEOUT = 3.0  # seconds; Blender waits for this one answer
 
 
 @dataclass
@@ -98,12 +99,12 @@ def prepare(context: Any) -> Generation:
         raise TakeError(reason)
     settings = scene.dream_talk
     recording = recording_of(scene)
-    client = ServerClient(server_address(context))
-    client.health()
+    address = server_address(context)
+    ServerClient(address, timeout=_HEALTH_TIMEOUT).health()
     fps = scene_fps(scene)
     options = {"emotion": settings.emotion_weights(), "seed": settings.seed, "fps": fps}
     return Generation(
-        job=Job(client, recording.path, options),
+        job=Job(ServerClient(address), recording.path, options),
         scene=scene.name,
         character=settings.character.name,
         recording=recording,

@@ -48,6 +48,8 @@ def _open_character(path: Path | None) -> Any:
         bpy.data.objects.remove(item)
     if path is None:
         return spawn_avatar(bpy.context.scene.collection)
+    if not path.is_file():
+        raise ExportError(f"there is no character file {path}")
     suffix = path.suffix.lower()
     if suffix == ".blend":
         bpy.ops.wm.open_mainfile(filepath=str(path))
