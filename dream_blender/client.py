@@ -32,11 +32,11 @@ class ServerError(Exception):
     """The server refused or failed; the message is for the user."""
 
 
-class ServerUnreachable(ServerError):  # noqa: N818
+class ServerUnreachable(ServerError):
     """Nothing answers at the address."""
 
 
-class ProtocolMismatch(ServerError):  # noqa: N818
+class ProtocolMismatch(ServerError):
     """The server speaks another version of the protocol."""
 
 
