@@ -84,8 +84,8 @@ class LogMelStream:
 class RunningMean:
     """Subtracts the mean spectrum of the speech so far: takes away level, microphone and part of the voice.
 
-    Frames louder than ``SPEECH_RANGE`` below the running peak count as speech. The mean starts as ``prior``, which
-    weighs as much as ``PRIOR_FRAMES`` frames, and forgets over ``HORIZON_FRAMES``.
+    Frames louder than ``SPEECH_RANGE`` below the running peak count as speech, digital silence never does. The mean
+    starts as ``prior``, which weighs as much as ``PRIOR_FRAMES`` frames, and forgets over ``HORIZON_FRAMES``.
 
     Args:
         prior: (64,) mean log-mel spectrum of speech in the training set.
@@ -95,12 +95,13 @@ class RunningMean:
     HORIZON_FRAMES = 1500
     SPEECH_RANGE = 3.5
     PEAK_DECAY = 0.005
+    SILENT_LEVEL = -18.0
     LOWEST, HIGHEST, SCALE = -8.0, 6.0, 3.0
 
     def __init__(self, prior: FloatArray) -> None:
         self._mean = prior.astype(np.float32).copy()
         self._count = self.PRIOR_FRAMES
-        self._peak = -np.inf
+        self._peak = float(prior.mean()) - 1
 
     def push(self, frames: FloatArray) -> FloatArray:
         """Return (n, 64) normalised frames, about -2.7..2, for (n, 64) log-mel frames."""
@@ -109,7 +110,7 @@ class RunningMean:
         for index, frame in enumerate(frames):
             level = float(levels[index])
             self._peak = max(level, self._peak - self.PEAK_DECAY)
-            if level > self._peak - self.SPEECH_RANGE:
+            if level > max(self._peak - self.SPEECH_RANGE, self.SILENT_LEVEL):
                 self._count = min(self._count + 1, self.HORIZON_FRAMES)
                 self._mean += (frame - self._mean) / np.float32(self._count)
             normal[index] = frame - self._mean

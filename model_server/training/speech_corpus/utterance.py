@@ -115,7 +115,7 @@ def _explained(spectra: list[FloatArray], owners: list[Utterance], shift: float,
         middles = np.arange(len(mel)) / rate + MEL_WINDOW / 2 / SAMPLE_RATE - shift
         which = np.searchsorted(owner.ends, middles, side="right")
         labels = np.append(owner.phones, 0)[np.minimum(which, len(owner.phones))]
-        np.add.at(sums, labels, mel)
+        sums += np.equal.outer(np.arange(count), labels).astype(np.float32) @ mel
         numbers += np.bincount(labels, minlength=count)
     mean = sums.sum(axis=0) / numbers.sum()
     used = numbers > 0
