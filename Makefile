@@ -31,6 +31,7 @@ bench: setup ## Measure speed and memory on this machine
 
 train: setup ## Make the shipped weights again from nothing (hours; resumes; see docs/training.md)
 	@.venv/bin/python -m model_server.training.speech_corpus
+	@.venv/bin/python -m model_server.training.speech_corpus.sessions
 	@.venv/bin/python -m model_server.training.train_encoder
 	@.venv/bin/python -m model_server.training.train_emodiff
 	@.venv/bin/python -m model_server.training.train_lips

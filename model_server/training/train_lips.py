@@ -106,7 +106,7 @@ def main() -> None:
     def save(averaged: nn.Module) -> None:
         save_checkpoint(averaged, config, arguments.out)
 
-    settings = TrainConfig(steps=arguments.steps, learning_rate=1e-3)
+    settings = TrainConfig(steps=arguments.steps, batch=16, learning_rate=1e-3)
     loss = LipLoss(corpus, config.context)
     train(model, loss, validation(held_out, config.context), save, settings, arguments.folder, arguments.minutes)
 
