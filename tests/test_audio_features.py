@@ -127,7 +127,9 @@ def test_pitch_of_a_tone_and_semitones_above_the_median(hertz: float) -> None:
 
 def test_noise_and_silence_have_no_pitch() -> None:
     noise = np.random.default_rng(2).standard_normal(SAMPLE_RATE).astype(np.float32) * 0.1
-    pitch, _ = ProsodyStream(1).push(np.concatenate([noise, np.zeros(SAMPLE_RATE, np.float32)]), np.ones(100, np.float32))
+    pitch, _ = ProsodyStream(1).push(
+        np.concatenate([noise, np.zeros(SAMPLE_RATE, np.float32)]), np.ones(100, np.float32)
+    )
     assert np.count_nonzero(pitch) <= 3
 
 

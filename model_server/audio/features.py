@@ -41,7 +41,7 @@ def _mel_matrix() -> FloatArray:
     rising = (hertz - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - hertz) / (edges[2:] - edges[1:-1])
     weights = np.maximum(0, np.minimum(rising, falling)).T
-    return (weights * (2 / _window().sum()) ** 2).astype(np.float32)
+    return np.asarray(weights * (2 / _window().sum()) ** 2, np.float32)
 
 
 @cache
@@ -57,7 +57,7 @@ def log_mel(samples: FloatArray) -> FloatArray:
     windows = np.lib.stride_tricks.sliding_window_view(samples, MEL_WINDOW)[::MEL_HOP]
     spectrum = scipy.fft.rfft(windows * _window(), _FFT, axis=1)
     power = spectrum.real**2 + spectrum.imag**2
-    return np.log(power @ _mel_matrix() + np.float32(_POWER_FLOOR))
+    return np.asarray(np.log(power @ _mel_matrix() + np.float32(_POWER_FLOOR)), np.float32)
 
 
 class LogMelStream:

@@ -47,9 +47,7 @@ class PhoneTrack:
     def __post_init__(self) -> None:
         frames = len(self.posteriors)
         if self.posteriors.shape != (frames, len(PHONES)):
-            raise ValueError(
-                f"posteriors have shape {self.posteriors.shape}; expected ({frames}, {len(PHONES)})"
-            )
+            raise ValueError(f"posteriors have shape {self.posteriors.shape}; expected ({frames}, {len(PHONES)})")
         for name in ("voicing", "pitch", "loudness"):
             if getattr(self, name).shape != (frames,):
                 raise ValueError(f"{name} has shape {getattr(self, name).shape}; expected ({frames},)")
@@ -65,12 +63,12 @@ class PhoneTrack:
         """Return (T, 45) float32: posteriors, voicing, pitch in octaves clipped to ±1, loudness."""
         octaves = np.clip(self.pitch / 12, -1, 1)
         columns = np.stack([self.voicing, octaves, self.loudness], axis=1)
-        return np.concatenate([self.posteriors, columns], axis=1).astype(np.float32)
+        return np.asarray(np.concatenate([self.posteriors, columns], axis=1), np.float32)
 
 
-def scale_loudness(decibels: npt.NDArray[np.floating]) -> FloatArray:
+def scale_loudness(decibels: FloatArray | npt.NDArray[np.float64]) -> FloatArray:
     """Return decibels above the speech level as a phone track states loudness: clipped to -40..20, over 40."""
-    return (np.clip(decibels, QUIETEST_DECIBELS, LOUDEST_DECIBELS) / -QUIETEST_DECIBELS).astype(np.float32)
+    return np.asarray(np.clip(decibels, QUIETEST_DECIBELS, LOUDEST_DECIBELS) / -QUIETEST_DECIBELS, np.float32)
 
 
 def join_tracks(tracks: Sequence[PhoneTrack]) -> PhoneTrack:

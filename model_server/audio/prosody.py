@@ -42,7 +42,7 @@ def _lag_weights() -> FloatArray:
     """Return the autocorrelation of the window, by which that of the signal is divided (Boersma 1993)."""
     spectrum = np.abs(scipy.fft.rfft(np.hanning(_WINDOW), _FFT)) ** 2
     correlation = scipy.fft.irfft(spectrum)
-    return (correlation / correlation[0]).astype(np.float32)
+    return np.asarray(correlation / correlation[0], np.float32)
 
 
 _LAG_WEIGHTS = _lag_weights()

@@ -173,7 +173,7 @@ def validation(sets: dict[str, SpeechSet]) -> Callable[[nn.Module], dict[str, fl
 
     def measure(model: nn.Module) -> dict[str, float]:
         assert isinstance(model, SpeechEncoder)
-        figures = {}
+        figures: dict[str, float] = {}
         for name, held in sets.items():
             measured = class_accuracy(model, held.sessions[:20])
             figures |= {f"{name}_{key}": value for key, value in measured.items()}

@@ -1,6 +1,7 @@
 """Make the speech corpus: ``python -m model_server.training.speech_corpus --jobs 2``.
 
-Each voice is one file; voices that are already there are left as they are, so that a stopped run goes on.
+Each voice is one file of utterances and one JSON row with its licence and length. Voices that are already there are
+left as they are, so that a stopped run goes on.
 """
 
 from __future__ import annotations
@@ -28,8 +29,7 @@ def make_voice(name: str, share: float, seed: int, folder: Path) -> dict[str, ob
     own_seed = 1000 * seed + zlib.crc32(name.encode()) % 1000
     utterances = list(voice.source(share * voice.seconds, own_seed, folder))
     shift = label_shift(utterances[:40])
-    save_shard(folder / f"{name}.npz", [shifted(utterance, shift) for utterance in utterances])
-    return {
+    row: dict[str, object] = {
         "voice": name,
         "licence": voice.licence,
         "held_out": voice.held_out,
@@ -40,10 +40,13 @@ def make_voice(name: str, share: float, seed: int, folder: Path) -> dict[str, ob
         "phones": len(np.unique(np.concatenate([utterance.phones for utterance in utterances]))),
         "took_seconds": round(time.monotonic() - started, 1),
     }
+    (folder / f"{name}.json").write_text(json.dumps(row, indent=1))
+    save_shard(folder / f"{name}.npz", [shifted(utterance, shift) for utterance in utterances])
+    return row
 
 
 def main() -> None:
-    """Make every voice that is not there yet and write ``manifest.json``."""
+    """Make every voice that is not there yet."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("runs/speech_corpus"))
     parser.add_argument("--share", type=float, default=1.0, help="of a full corpus (about 9 hours)")
@@ -51,9 +54,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    manifest_path = arguments.folder / "manifest.json"
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    manifest = json.loads(manifest_path.read_text()) if manifest_path.exists() else {}
     wanted = [name for name in arguments.voices if not (arguments.folder / f"{name}.npz").exists()]
     failed = []
     with ProcessPoolExecutor(arguments.jobs) as pool:
@@ -66,10 +67,7 @@ def main() -> None:
                 failed.append(f"{jobs[job]}: {error!r}")
                 print(failed[-1], flush=True)
                 continue
-            row = job.result()
-            manifest[jobs[job]] = row
-            manifest_path.write_text(json.dumps(manifest, indent=1))
-            print(row, flush=True)
+            print(job.result(), flush=True)
     if failed:
         raise SystemExit(f"{len(failed)} of {len(wanted)} voices could not be made")
 

@@ -32,7 +32,7 @@ def reverberate(samples: FloatArray, generator: np.random.Generator) -> FloatArr
     tail[: int(generator.uniform(0.002, 0.015) * SAMPLE_RATE)] = 0
     tail *= generator.uniform(0.2, 0.9) / np.sqrt(np.square(tail).sum())
     tail[0] = 1
-    return scipy.signal.fftconvolve(samples, tail)[: len(samples)].astype(np.float32)
+    return np.asarray(scipy.signal.fftconvolve(samples, tail)[: len(samples)], np.float32)
 
 
 def limit_band(samples: FloatArray, generator: np.random.Generator) -> FloatArray:
@@ -53,7 +53,7 @@ def coloured_noise(count: int, generator: np.random.Generator) -> FloatArray:
     slope = generator.choice([0.0, 0.5, 1.0])
     spectrum *= np.maximum(np.arange(len(spectrum)) / count, 50 / SAMPLE_RATE) ** -slope
     noise = np.fft.irfft(spectrum, count)
-    return (noise / noise.std()).astype(np.float32)
+    return np.asarray(noise / noise.std(), np.float32)
 
 
 def add_noise(samples: FloatArray, babble: FloatArray, generator: np.random.Generator) -> FloatArray:
@@ -68,13 +68,13 @@ def mu_law(samples: FloatArray) -> FloatArray:
     """Return sound through 8-bit mu-law coding."""
     compressed = np.sign(samples) * np.log1p(255 * np.abs(samples).clip(0, 1)) / np.log(256)
     coarse = np.round(compressed * 127) / 127
-    return (np.sign(coarse) * np.expm1(np.abs(coarse) * np.log(256)) / 255).astype(np.float32)
+    return np.asarray(np.sign(coarse) * np.expm1(np.abs(coarse) * np.log(256)) / 255, np.float32)
 
 
 def breaths(count: int, generator: np.random.Generator) -> FloatArray:
     """Return (count,) a soft burst of noise, as of breath or cloth, for a pause of the speaker."""
     noise = coloured_noise(count, generator) * np.hanning(count).astype(np.float32)
-    return (noise * 10 ** (generator.uniform(-50, -28) / 20)).astype(np.float32)
+    return np.asarray(noise * 10 ** (generator.uniform(-50, -28) / 20), np.float32)
 
 
 def augment(samples: FloatArray, babble: FloatArray, generator: np.random.Generator) -> FloatArray:

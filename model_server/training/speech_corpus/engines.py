@@ -223,7 +223,9 @@ VOICES: tuple[Voice, ...] = (
     Voice("festival_slt_hts", "BSD-like (CMU Arctic)", 0.2 * HOUR, festival("cmu_us_slt_arctic_hts", "en")),
     Voice("festival_ked", _FESTVOX, 0.25 * HOUR, festival("ked_diphone", "en")),
     Voice("festival_lp", "GPL-2+ (Italian Festival)", 0.25 * HOUR, festival("lp_diphone", "it", "latin-1")),
-    Voice("festival_pc", "GPL-2+ (Italian Festival)", 0.12 * HOUR, festival("pc_diphone", "it", "latin-1"), held_out=True),
+    Voice(
+        "festival_pc", "GPL-2+ (Italian Festival)", 0.12 * HOUR, festival("pc_diphone", "it", "latin-1"), held_out=True
+    ),
     Voice("festival_czech_ph", "GPL-2+ (Brailcom)", 0.15 * HOUR, festival("czech_ph", "cs", "iso-8859-2")),
     Voice("festival_czech_dita", "GPL-2+ (Brailcom)", 0.25 * HOUR, festival("czech_dita", "cs", "iso-8859-2")),
     Voice("festival_czech_machac", "GPL-2+ (Brailcom)", 0.25 * HOUR, festival("czech_machac", "cs", "iso-8859-2")),

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from model_server.audio.features import LogMelStream, SAMPLE_RATE
+from model_server.audio.features import SAMPLE_RATE, LogMelStream
 from model_server.audio.phone_track import FRAME_RATE
 from model_server.audio.phones import PHONE_INDEX
 

@@ -34,15 +34,17 @@ _WORD_FILES = {
     "en": "american-english",
 }
 _FINNISH = (
-    tuple("p t k v s h l r j m n d".split()) + ("",) * 2,
-    tuple("a e i o u y ä ö aa ee ii oo uu yy ää öö ai ei oi ui au ou eu äi öi".split()),
+    ("p", "t", "k", "v", "s", "h", "l", "r", "j", "m", "n", "d", "", ""),
+    ("a", "e", "i", "o", "u", "y", "ä", "ö", "aa", "ee", "ii", "oo", "uu", "yy", "ää", "öö", "ai", "ei", "oi", "ui",
+     "au", "ou", "eu", "äi", "öi"),
     ("", "", "", "n", "s", "l", "r", "t", "k", "mp", "nk", "tt", "kk", "pp", "ss", "ll"),
-)
+)  # fmt: skip
 _CATALAN = (
-    tuple("p t c b d g f v s z m n l r j x ll ny qu tr pr cl bl".split()) + ("",) * 3,
-    tuple("a e i o u à è é í ò ó ú".split()),
+    ("p", "t", "c", "b", "d", "g", "f", "v", "s", "z", "m", "n", "l", "r", "j", "x", "ll", "ny", "qu", "tr", "pr",
+     "cl", "bl", "", "", ""),
+    ("a", "e", "i", "o", "u", "à", "è", "é", "í", "ò", "ó", "ú"),
     ("", "", "", "n", "s", "l", "r", "t", "m", "ix"),
-)
+)  # fmt: skip
 _MANDARIN = (
     "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过发后作里用道行所然家种事成方多经么去法学"
     "如都同现当没动面起看定天分还进好小部其些主样理心她本前开但因只从想实日军者意无力它与长把机十民第公此已工使情明性知全三又关点正业外将"
@@ -107,10 +109,10 @@ def sentence(language: str, generator: np.random.Generator) -> str:
             text = str(generator.choice(_fortune_array(language)))
             if language != "en" or all(word in pronounced_words() for word in spoken_words(text)):
                 return text
-    words = generator.choice(_word_array(language), generator.integers(4, 11))
+    words = generator.choice(_word_array(language), generator.integers(4, 11)).tolist()
     if language == "en":
         words = [word for word in words if word.lower() in pronounced_words()] or ["hello"]
-    return " ".join(map(str, words)) + "."
+    return " ".join(words) + "."
 
 
 @cache

@@ -48,7 +48,7 @@ class Utterance:
         middles = (np.arange(frames) + 0.5) / rate * speed
         which = np.searchsorted(self.ends, middles, side="right")
         padded = np.append(self.phones, np.uint8(PHONE_INDEX["sil"]))
-        return padded[np.minimum(which, len(self.phones))]
+        return np.asarray(padded[np.minimum(which, len(self.phones))], np.uint8)
 
 
 def timed(symbols: list[tuple[str, ...]], ends: list[float], samples: FloatArray) -> Utterance:
