@@ -14,8 +14,8 @@ from .prosody import FRAME_SAMPLES, ProsodyStream
 
 FloatArray = npt.NDArray[np.float32]
 
-HOP_FRAMES = 15
-"""Phone frames that are heard together (0.3 s)."""
+HOP_FRAMES = 25
+"""Phone frames that are heard together (0.5 s)."""
 
 _HOP_SAMPLES = HOP_FRAMES * FRAME_SAMPLES
 _MEL_DELAY = LogMelStream.DELAY // 2
@@ -40,7 +40,7 @@ class Hearing(Protocol):
 class PhoneListener:
     """Hears any number of recordings, one :meth:`listen` each; nothing is kept between them.
 
-    Work is done in hops of 0.3 s whatever the blocks' lengths, so the answer does not depend on how a recording is
+    Work is done in hops of 0.5 s whatever the blocks' lengths, so the answer does not depend on how a recording is
     cut into blocks, to the last bit. Frames come out at most 0.2 s plus one hop after they were spoken.
     """
 
