@@ -54,6 +54,7 @@ def save_checkpoint(model: nn.Module, config: Any, path: str | Path, extra: Mapp
     partial = path.with_suffix(".partial")
     tensors = {name: value.detach().contiguous().clone() for name, value in model.state_dict().items()}
     save_file(tensors, partial, metadata)
+    partial.chmod(0o644)  # safetensors writes for the owner alone
     partial.replace(path)
 
 

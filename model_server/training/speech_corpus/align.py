@@ -8,12 +8,15 @@ import numpy as np
 import pocketsphinx
 
 from model_server.audio.features import SAMPLE_RATE
-from model_server.audio.phones import from_arpabet
+from model_server.audio.phones import PHONE_INDEX, from_arpabet
 
 from .texts import spoken_words
 from .utterance import FloatArray, Utterance, timed
 
 _FRAME_RATE = 100
+
+MOST_SILENCE = 0.6
+"""Share of silence above which an alignment is taken for a failure."""
 
 
 @cache
@@ -62,7 +65,10 @@ def align_words(samples: FloatArray, words: list[str]) -> Utterance | None:
         ends.append((entry.start + entry.duration) / _FRAME_RATE)
     if len(symbols) < 2 or ends[-1] < 0.9 * len(samples) / SAMPLE_RATE - 0.3:
         return None
-    return timed(symbols, ends, samples)
+    aligned = timed(symbols, ends, samples)
+    # Words that are not said collapse to their shortest and leave the rest to silence.
+    silent = np.diff(aligned.ends, prepend=0)[aligned.phones == PHONE_INDEX["sil"]].sum()
+    return None if silent > MOST_SILENCE * aligned.seconds else aligned
 
 
 def recognise_words(samples: FloatArray) -> list[str]:
