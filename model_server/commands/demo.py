@@ -16,12 +16,12 @@ from model_server.errors import PortraitError
 from model_server.pipeline.request import AnimationRequest, EmotionTrack
 
 from . import options
-from .files import finished_output, run_blender, write_take
+from .files import finished_output, write_take
 from .progress import progress_bar, spinner
+from .stills import render_stills, video_stills
 
 if TYPE_CHECKING:
     from model_server.audio.decode import AudioStream
-    from model_server.evaluation.contact_sheet import Image, Still
     from model_server.pipeline.phones import PhoneSegment
     from model_server.pipeline.speech_to_curves import SpeechToCurves
 
@@ -30,7 +30,6 @@ EXAMPLE = "dreamtalk demo --audio line.wav --portrait me.jpg --emotion angry:0.8
 
 DEMO_SPEECH = Path(__file__).parent.parent / "assets" / "demo_speech.flac"
 _FPS = 30.0
-_STILL_PIXELS = 320
 _STILLS = 16
 _SHEET_EMOTION = 1.0
 """Intensity of the emotions side by side on the contact sheet."""
@@ -116,11 +115,11 @@ def _draw_sheet(
     vowel = next((t for t, m in zip(times, moments, strict=True) if m.symbol not in "pbm"), times[0])
     # All stills go through Blender at once, as frames of one take at one frame a second.
     frames = [_frame_at(curves, time) for time in times] + [_frame_at(take, vowel) for take in emotions]
-    images = _render_stills(concatenate(frames))
+    images = render_stills(concatenate(frames))
     labels = [moment.symbol for moment in moments]
     stills = {
         "avatar": [Still(*row) for row in zip(images, times, labels, strict=False)],
-        "portrait": _video_stills(video, times, labels),
+        "portrait": video_stills(video, times, labels),
         "emotions": [Still(image, vowel, name) for image, name in zip(images[len(times) :], EMOTIONS, strict=True)],
     }
     title = f"{audio.name}: {request.emotion.describe()}, seed {request.seed}"
@@ -145,47 +144,3 @@ def _frame_at(curves: FaceCurves, time: float) -> FaceCurves:
     """Return the one frame nearest to ``time``, at one frame a second."""
     index = min(len(curves) - 1, max(0, round((time - curves.start) * curves.fps)))
     return curves.with_stacked(curves.stacked()[index : index + 1], fps=1.0, start=0.0)
-
-
-def _render_stills(curves: FaceCurves) -> list[Image]:
-    """Return one (H, W, 3) uint8 picture of the proxy avatar for each frame of ``curves``."""
-    import cv2
-
-    from blendshape_rigs.formats import write_curves
-
-    with tempfile.TemporaryDirectory(prefix="dreamtalk-") as folder:
-        take = Path(folder) / "stills.npz"
-        write_curves(curves, take)
-        times = ",".join(str(float(time)) for time in curves.times)
-        size = str(_STILL_PIXELS)
-        run_blender(
-            "render",
-            "--curves",
-            str(take),
-            "--times",
-            times,
-            "--size",
-            size,
-            "-o",
-            str(Path(folder) / "stills"),
-        )
-        files = sorted((Path(folder) / "stills").glob("*.png"))
-        return [cv2.cvtColor(cv2.imread(str(file)), cv2.COLOR_BGR2RGB) for file in files]
-
-
-def _video_stills(video: Path, times: list[float], labels: list[str]) -> list[Still]:
-    """Return the frames of ``video`` at ``times`` (increasing seconds), cropped to the middle square."""
-    import av
-
-    from model_server.evaluation.contact_sheet import Still
-
-    stills: list[Still] = []
-    with av.open(str(video)) as container:
-        for frame in container.decode(video=0):
-            while len(stills) < len(times) and frame.time is not None and frame.time >= times[len(stills)] - 1e-3:
-                picture = frame.to_ndarray(format="rgb24")
-                side = min(picture.shape[:2])
-                top, left = (picture.shape[0] - side) // 4, (picture.shape[1] - side) // 2
-                position = len(stills)
-                stills.append(Still(picture[top : top + side, left : left + side], times[position], labels[position]))
-    return stills

@@ -57,12 +57,21 @@ def draw_contact_sheet(
     """
     rows = {name: row for name, row in stills.items() if row}
     lines = sum(-(-len(row) // _COLUMNS) for row in rows.values())
-    figure = Figure(figsize=(16, 6.4 + 2.35 * lines), dpi=90)
+    height = 6.6 + 2.15 * lines
+    figure = Figure(figsize=(16, height), dpi=90)
     FigureCanvasAgg(figure)
+    figure.suptitle(title, fontsize=15, y=1 - 0.1 / height, va="top")
     grid = figure.add_gridspec(
-        3 + lines, _COLUMNS, height_ratios=[1.1, 1, 0.8] + [1.35] * lines, hspace=0.32, wspace=0.04
+        3 + lines,
+        _COLUMNS,
+        height_ratios=[1.3, 1, 0.8] + [1.3] * lines,
+        top=1 - 0.75 / height,
+        bottom=0.01,
+        left=0.05,
+        right=0.99,
+        hspace=0.28,
+        wspace=0.04,
     )
-    figure.suptitle(title, fontsize=15, y=0.995, va="top")
     _plot_curves(figure, grid, curves, segments)
     line = 3
     for name, row in rows.items():
@@ -95,18 +104,18 @@ def _plot_curves(
         axes.set_ylabel(name)
         axes.legend(ncol=6, fontsize=7, loc="upper right", framealpha=0.6)
         if row == 0:
-            axes.set_ylim(0, max(0.5, axes.get_ylim()[1] * 1.15))
+            axes.set_ylim(0, max(0.5, axes.get_ylim()[1]))
             for segment in segments:
                 if segment.symbol == "sil":
                     continue
                 bold = segment.symbol in "pbm"
                 axes.text(
                     (segment.start + segment.end) / 2,
-                    axes.get_ylim()[1] * 0.985,
+                    1.02,
                     segment.symbol,
+                    transform=axes.get_xaxis_transform(),
                     fontsize=8,
                     ha="center",
-                    va="top",
                     color="crimson" if bold else "black",
                     weight="bold" if bold else "normal",
                 )

@@ -125,7 +125,7 @@ class EmoDiff(nn.Module):
         self.embed_time = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
         self.blocks = nn.ModuleList(_Block(width, config.heads) for _ in range(config.layers))
         self.norm = nn.LayerNorm(width)
-        self.head = nn.Linear(width, FACE_CHANNELS * patch)
+        self.head = nn.Linear(width, FACE_CHANNELS * 2 * patch)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
         tokens = config.window // patch
@@ -184,7 +184,22 @@ class EmoDiff(nn.Module):
         context = nn.functional.silu(self.embed_time(_sinusoids(t, self.config.width)) + style)
         for block in self.blocks:
             tokens = block(tokens, context)
-        return torch.as_tensor(self.head(self.norm(tokens))).view(batch, window, FACE_CHANNELS)
+        return self._overlap_add(self.head(self.norm(tokens)).view(batch, tokens_count, 2 * patch, FACE_CHANNELS))
+
+    def _overlap_add(self, pieces: Tensor) -> Tensor:
+        """Return (B, N * patch, 58) from the (B, N, 2 * patch, 58) that each token says of itself and half a
+        neighbour on either side, cross-faded: no step where tokens meet."""
+        batch, count, double, channels = pieces.shape
+        patch = double // 2
+        fade = torch.sin(torch.pi * (torch.arange(double, device=pieces.device) + 0.5) / double) ** 2
+        weighted = pieces * fade.view(1, 1, -1, 1)
+        total = pieces.new_zeros(batch, count + 1, patch, channels)
+        total[:, :-1] += weighted[:, :, :patch]
+        total[:, 1:] += weighted[:, :, patch:]
+        # The two fades sum to one everywhere but beyond the first and the last token.
+        total[:, 0] /= fade[:patch].view(-1, 1)
+        total[:, -1] /= fade[patch:].view(-1, 1)
+        return total.reshape(batch, -1, channels)[:, patch // 2 : -(patch // 2)]
 
     @torch.no_grad()
     def sample(
