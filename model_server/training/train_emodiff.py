@@ -94,12 +94,13 @@ class EmoDiffLoss:
         prediction = model(x_t, t, condition, drop_audio, (kind > 0.30) & (kind < 0.45) | (kind > 0.90), kind > 0.45)
         weight = (1 - condition.known_mask) * _CHANNEL_WEIGHT
         simple = ((prediction - model.schedule.target(x0, epsilon, t)) ** 2 * weight).sum() / weight.sum()
-        guess = model.schedule.to_x0(prediction, x_t, t)
+        # What is known is put back in sampling: a step from it to what is made must cost.
+        guess = torch.where(condition.known_mask > 0, x0, model.schedule.to_x0(prediction, x_t, t))
         # Where noise hides the signal its velocity says nothing: weigh by the signal.
         trust = model.schedule.signal[t].view(-1, 1, 1) ** 2
         moved = (guess.diff(dim=1) - x0.diff(dim=1)) ** 2
         velocity = (trust * moved * weight[:, 1:]).sum() / weight[:, 1:].sum()
-        return simple + 3 * velocity, {
+        return simple + 5 * velocity, {
             "simple": float(simple.detach()),
             "velocity": float(velocity.detach()),
         }
