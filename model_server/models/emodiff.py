@@ -34,7 +34,7 @@ class EmoDiffConfig:
         style_size: length of the style embedding.
         diffusion_steps: training steps T.
         prediction: what the network predicts. The paper predicts the noise; clean data is the default because its
-            errors are smooth: at eight steps the others leave visible jitter in slow channels.
+            errors are smooth: in a dozen steps the others leave visible jitter in slow channels.
     """
 
     audio_features: int = 45
