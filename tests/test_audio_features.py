@@ -120,28 +120,28 @@ def test_digital_silence_does_not_move_the_mean() -> None:
 @pytest.mark.parametrize("hertz", [80.0, 140.0, 220.0, 350.0])
 def test_pitch_of_a_tone_and_semitones_above_the_median(hertz: float) -> None:
     samples = np.concatenate([tone(hertz, 2), tone(hertz * 2 ** (3 / 12), 0.5)])
-    pitch, _ = ProsodyStream(1).push(samples, np.ones(125, np.float32))
+    pitch, _ = ProsodyStream(2).push(samples, np.ones(125, np.float32))
     assert np.abs(pitch[5:95]).max() < 0.3
     assert abs(np.median(pitch[110:120]) - 3) < 0.3
 
 
 def test_noise_and_silence_have_no_pitch() -> None:
     noise = np.random.default_rng(2).standard_normal(SAMPLE_RATE).astype(np.float32) * 0.1
-    pitch, _ = ProsodyStream(1).push(
+    pitch, _ = ProsodyStream(2).push(
         np.concatenate([noise, np.zeros(SAMPLE_RATE, np.float32)]), np.ones(100, np.float32)
     )
     assert np.count_nonzero(pitch) <= 3
 
 
 def test_unvoiced_frames_have_no_pitch() -> None:
-    pitch, _ = ProsodyStream(1).push(tone(150, 1), np.zeros(50, np.float32))
+    pitch, _ = ProsodyStream(2).push(tone(150, 1), np.zeros(50, np.float32))
     assert not pitch.any()
 
 
 def test_loudness_is_relative_to_the_voice() -> None:
     for amplitude in (0.02, 0.5):
         samples = np.concatenate([tone(150, 6, amplitude), tone(150, 1, amplitude / 10), np.zeros(8000, np.float32)])
-        _, loudness = ProsodyStream(1).push(samples, np.ones(375, np.float32))
+        _, loudness = ProsodyStream(2).push(samples, np.ones(375, np.float32))
         assert abs(loudness[250:300].mean()) < 0.05
         assert abs(loudness[310:345].mean() + 0.5) < 0.05
         assert loudness[-5:].max() == -1

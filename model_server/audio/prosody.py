@@ -131,10 +131,13 @@ class SpeakerPitch:
 
 
 class ProsodyStream:
-    """Pitch and loudness of a recording that comes in blocks, late by ``delay`` frames (at least 1)."""
+    """Pitch and loudness of a recording that comes in blocks, late by ``delay`` frames (at least 2).
+
+    A single frame whose pitch jumps away from both neighbours, as by an octave, takes the median of the three.
+    """
 
     def __init__(self, delay: int) -> None:
-        self._kept: FloatArray = np.zeros((delay + 1) * FRAME_SAMPLES, np.float32)
+        self._kept: FloatArray = np.zeros((delay + 2) * FRAME_SAMPLES, np.float32)
         self._level = SpeakerLevel()
         self._pitch = SpeakerPitch()
 
@@ -147,6 +150,10 @@ class ProsodyStream:
         """
         samples = np.concatenate([self._kept, block])
         self._kept = samples[len(block) :]
-        raw = measure_prosody(samples[: len(block) + 2 * FRAME_SAMPLES], len(block) // FRAME_SAMPLES)
-        hertz = np.where(voicing >= 0.5, raw.hertz, np.float32(0))
-        return self._pitch.push(hertz), self._level.push(raw.decibels)
+        count = len(block) // FRAME_SAMPLES
+        # One frame more on either side, for the median.
+        raw = measure_prosody(samples[: (count + 4) * FRAME_SAMPLES], count + 2)
+        threes = np.stack([raw.hertz[:-2], raw.hertz[1:-1], raw.hertz[2:]])
+        hertz = np.where(threes.min(axis=0) > 0, np.median(threes, axis=0), threes[1]).astype(np.float32)
+        hertz = np.where(voicing >= 0.5, hertz, np.float32(0))
+        return self._pitch.push(hertz), self._level.push(raw.decibels[1:-1])
