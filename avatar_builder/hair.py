@@ -80,12 +80,13 @@ def hair() -> Part:
 def brows(skin: Part) -> list[Part]:
     """Return the right and the left brow, laid on the skin and moving with it."""
     upper, lower = skin.points[list(BROW_UPPER)], skin.points[list(BROW_LOWER)]
-    middle = 0.45 * upper + 0.55 * lower
+    # Low over the eyes and flat, so that the resting face looks neither surprised nor stern.
+    share = np.array([0.22, 0.16, 0.20, 0.20, 0.24])[:, None]
+    middle = share * upper + (1 - share) * lower
     along = np.linspace(0, 1, 18)
     knots = np.linspace(0, 1, len(middle))
     centre = np.stack([PchipInterpolator(knots, middle[:, k])(along) for k in range(3)], axis=1)
-    centre[:, 1] += 0.0012 * np.sin(np.pi * along)
-    half_width = 0.0033 * np.clip(1.15 - 0.95 * along**1.6, 0.1, 1) * np.clip(along / 0.06 + 0.45, 0, 1)
+    half_width = 0.0037 * np.clip(1.15 - 0.95 * along**1.6, 0.1, 1) * np.clip(along / 0.06 + 0.45, 0, 1)
     rise = np.clip(1 - (along / 0.2), 0, 1) * 0.0006
     rows = np.array([-1.0, -0.75, 0.0, 0.75, 1.0])
     height = np.array([-0.0004, 0.0005, 0.0008, 0.0005, -0.0004])

@@ -15,9 +15,12 @@ from .topology import Floats
 UPPER_TEETH = ((8.4, 10.2, 5.4), (6.6, 9.2, 5.2), (7.4, 9.8, 6.6), (6.9, 8.2, 7.6), (6.7, 7.8, 7.8), (9.8, 7.4, 9.4))
 LOWER_TEETH = ((5.4, 8.8, 5.0), (5.8, 8.9, 5.2), (6.8, 9.6, 6.4), (7.0, 8.2, 7.2), (7.1, 7.8, 7.4), (10.4, 7.2, 9.0))
 UPPER_FRONT = MOUTH_Z - 0.0090
-LOWER_FRONT = MOUTH_Z - 0.0122
-UPPER_EDGE = MOUTH_Y - 0.0028
-LOWER_EDGE = MOUTH_Y - 0.0012
+LOWER_FRONT = MOUTH_Z - 0.0126
+UPPER_EDGE = MOUTH_Y - 0.0034
+UPPER_BACK = 0.0022
+# Behind the lower lip, so that the open jaw shows little more than the edges of the lower teeth.
+LOWER_EDGE = MOUTH_Y - 0.0050
+LOWER_BACK = -0.0100
 JAW_SHAPES: dict[str, Callable[[Floats], Floats]] = {
     "jawOpen": open_jaw,
     "jawForward": lambda points: np.tile([0.0, -0.0005, 0.0085], (len(points), 1)),
@@ -63,8 +66,9 @@ def _tooth(width: float, height: float, depth: float, edge_sharpness: float) -> 
 
 
 def _row(
-    teeth: tuple[tuple[float, float, float], ...], front: float, half_width: float, edge: float, up: float
+    teeth: tuple[tuple[float, float, float], ...], front: float, half_width: float, edge: float, back: float, up: float
 ) -> list[Part]:
+    """Return one row of teeth; ``back`` is how much higher than ``edge`` the row stands 40 mm along the arch."""
     parts = []
     for side in (1.0, -1.0):
         reach = 0.0
@@ -74,9 +78,8 @@ def _row(
             place, normal = _arch(np.array([middle * side]), front, half_width)
             rings = _tooth(width / 1000, height / 1000, depth / 1000, 1.0 if number < 3 else 0.35)
             tangent = np.array([normal[0, 2], 0.0, -normal[0, 0]])
-            lift = (
-                edge + up * (0.0 if number == 0 else 0.0004 if number != 2 else 0.0001) + 0.0022 * (middle / 0.04) ** 2
-            )
+            uneven = 0.0 if number == 0 else 0.0004 if number != 2 else 0.0001
+            lift = edge + up * uneven + back * (middle / 0.04) ** 2
             world = (
                 rings[..., :1] * tangent
                 + rings[..., 1:2] * np.array([0.0, up, 0.0])
@@ -90,7 +93,7 @@ def _row(
     return parts
 
 
-def _gum(front: float, half_width: float, edge: float, up: float) -> Part:
+def _gum(front: float, half_width: float, edge: float, back: float, up: float) -> Part:
     """Return the gum: a swollen band over the roots of one row of teeth."""
     distance = np.linspace(-0.047, 0.047, 41)
     distance[20] = 1e-6
@@ -98,7 +101,7 @@ def _gum(front: float, half_width: float, edge: float, up: float) -> Part:
     turn = np.arange(12) / 12 * 2 * np.pi
     thickness = 0.0046
     scallop = 0.0006 * np.cos(distance / 0.0078 * 2 * np.pi)
-    low = edge + 0.0022 * (np.abs(distance) / 0.04) ** 2 + up * (0.0078 + scallop)
+    low = edge + back * (np.abs(distance) / 0.04) ** 2 + up * (0.0078 + scallop)
     rings = np.empty((41, 12, 3))
     for number, angle in enumerate(turn):
         across = -0.0030 + thickness * np.cos(angle)
@@ -115,7 +118,7 @@ def _tongue() -> Part:
     tip = np.sqrt(np.clip(1 - ((along - 0.62) / 0.385).clip(0) ** 2, 0.0, 1.0))
     width = 0.0185 * tip * (0.85 + 0.15 * np.sin(np.pi * along))
     thick = (0.0100 - 0.0060 * along) * np.sqrt(tip) + 0.0006
-    y = MOUTH_Y - 0.0175 + 0.0085 * smooth_step(along, 0.2, 1.0) - 0.010 * (1 - along) ** 2
+    y = MOUTH_Y - 0.0200 + 0.0085 * smooth_step(along, 0.2, 1.0) - 0.010 * (1 - along) ** 2
     z = -0.030 + (LOWER_FRONT - 0.0065 + 0.030) * along
     rings = np.empty((14, 16, 3))
     across, upward = np.cos(turn), np.sin(turn)
@@ -142,9 +145,9 @@ def _tongue() -> Part:
 def mouth_interior() -> list[Part]:
     """Return both rows of teeth, both gums and the tongue."""
     return [
-        *_row(UPPER_TEETH, UPPER_FRONT, 0.0265, UPPER_EDGE, 1.0),
-        *_row(LOWER_TEETH, LOWER_FRONT, 0.0245, LOWER_EDGE, -1.0),
-        _gum(UPPER_FRONT, 0.0265, UPPER_EDGE, 1.0),
-        _gum(LOWER_FRONT, 0.0245, LOWER_EDGE, -1.0),
+        *_row(UPPER_TEETH, UPPER_FRONT, 0.0265, UPPER_EDGE, UPPER_BACK, 1.0),
+        *_row(LOWER_TEETH, LOWER_FRONT, 0.0245, LOWER_EDGE, LOWER_BACK, -1.0),
+        _gum(UPPER_FRONT, 0.0265, UPPER_EDGE, UPPER_BACK, 1.0),
+        _gum(LOWER_FRONT, 0.0245, LOWER_EDGE, LOWER_BACK, -1.0),
         _tongue(),
     ]

@@ -91,7 +91,7 @@ def _eyes(rig: Rig) -> dict[str, Floats]:
         "eyeBlinkLeft": (-0.0030, -0.0030, 0.0),
         "eyeLookDownLeft": (0.0008, -0.0066, 0.08),
         "eyeLookUpLeft": (0.0082, -0.0042, 0.08),
-        "eyeSquintLeft": (upper - 0.0010, -0.0024, 0.08),
+        "eyeSquintLeft": (upper - 0.0014, -0.0016, 0.08),
         "eyeWideLeft": (0.0088, lower - 0.0006, 0.08),
     }
     handles = {name: rig.lids(*values) for name, values in lifts.items()}
@@ -135,9 +135,9 @@ def _cheeks_and_nose(rig: Rig) -> dict[str, Floats]:
     rings = rig.cage.mouth_rings.ravel()
     low = np.flatnonzero(rig.points[:, 1] < -0.052)
     squint_still = np.concatenate([rig.still(below=0.004, beyond=0.062), rings, rig.lid_points, low])
-    squint_lids = _both_lids(rig, rig.lids(OPEN_LIDS[0], OPEN_LIDS[1] + 0.0012))
+    squint_lids = _both_lids(rig, rig.lids(OPEN_LIDS[0], OPEN_LIDS[1] + 0.0022))
     squint = rig.spread(rig.both_sides(shape_moves.CHEEK_SQUINT) | squint_lids, np.unique(squint_still))
-    sneer_still = np.unique(np.concatenate([rig.still(below=0.012, nose=False), rig.lid_points]))
+    sneer_still = np.unique(np.concatenate([rig.still(below=0.030, nose=False), rig.lid_points]))
     sneer_handles = rig.lips(lip_rules.sneer_lips) | rig.both_sides(shape_moves.NOSE_SNEER)
     sneer = 1.35 * rig.spread(sneer_handles, sneer_still)
     puff = 1.25 * rig.mouth(lip_rules.puff_lips, shape_moves.CHEEK_PUFF, below=-0.004, beyond=0.075)

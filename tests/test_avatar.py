@@ -18,7 +18,7 @@ RIGHT, LEFT, UP, DOWN, FRONT, BACK = (
 # Shape, Face Mesh landmark, direction, least movement along it in millimetres at value 1.
 EXPECTED = (
     ("eyeBlinkLeft", 386, DOWN, 6.0), ("eyeLookDownLeft", 386, DOWN, 3.0), ("eyeLookUpLeft", 386, UP, 1.5),
-    ("eyeLookInLeft", 386, RIGHT, 0.4), ("eyeLookOutLeft", 386, LEFT, 0.4), ("eyeSquintLeft", 374, UP, 2.0),
+    ("eyeLookInLeft", 386, RIGHT, 0.4), ("eyeLookOutLeft", 386, LEFT, 0.4), ("eyeSquintLeft", 374, UP, 3.0),
     ("eyeWideLeft", 386, UP, 2.0), ("jawForward", 152, FRONT, 7.0), ("jawLeft", 152, LEFT, 7.0),
     ("jawRight", 152, RIGHT, 7.0), ("jawOpen", 152, DOWN, 20.0), ("jawOpen", 14, DOWN, 22.0),
     ("mouthClose", 14, UP, 15.0), ("mouthFunnel", 13, UP, 3.0), ("mouthFunnel", 14, DOWN, 4.0),
@@ -29,9 +29,11 @@ EXPECTED = (
     ("mouthRollLower", 16, BACK, 4.0), ("mouthRollLower", 16, UP, 2.0), ("mouthRollUpper", 11, BACK, 4.0),
     ("mouthRollUpper", 11, DOWN, 2.0), ("mouthShrugLower", 17, UP, 4.0), ("mouthShrugLower", 200, UP, 3.5),
     ("mouthShrugUpper", 0, UP, 2.0), ("mouthPressLeft", 405, UP, 1.0), ("mouthLowerDownLeft", 402, DOWN, 3.5),
-    ("mouthUpperUpLeft", 311, UP, 3.0), ("browDownLeft", 296, DOWN, 3.5), ("browInnerUp", 336, UP, 5.0),
-    ("browInnerUp", 107, UP, 5.0), ("browOuterUpLeft", 293, UP, 5.0), ("cheekPuff", 425, FRONT, 4.0),
-    ("cheekSquintLeft", 280, UP, 2.5), ("noseSneerLeft", 358, UP, 3.0),
+    ("mouthUpperUpLeft", 311, UP, 3.0), ("browDownLeft", 336, DOWN, 7.0), ("browDownLeft", 285, DOWN, 6.5),
+    ("browDownLeft", 285, RIGHT, 2.5), ("browDownLeft", 296, DOWN, 6.0), ("browDownLeft", 441, DOWN, 3.0),
+    ("browInnerUp", 336, UP, 8.0), ("browInnerUp", 107, UP, 8.0), ("browInnerUp", 300, DOWN, 0.5),
+    ("browOuterUpLeft", 293, UP, 7.5), ("browOuterUpLeft", 300, UP, 6.5), ("cheekPuff", 425, FRONT, 4.0),
+    ("cheekSquintLeft", 280, UP, 5.0), ("cheekSquintLeft", 374, UP, 1.5), ("noseSneerLeft", 358, UP, 5.0),
 )  # fmt: skip
 
 
@@ -183,6 +185,17 @@ def test_jaw_carries_lower_teeth_and_tongue_not_upper_teeth(avatar: ProxyAvatar)
     assert np.abs(drop[teeth[~moving]]).max() < 1e-6
     assert avatar.vertices[teeth[~moving], 1].mean() > avatar.vertices[teeth[moving], 1].mean()
     assert np.median(drop[part(avatar, "tongue")]) < -10 * MM
+
+
+@pytest.mark.parametrize("value", [0.2, 0.35, 0.5])
+def test_lower_lip_hides_the_lower_teeth(avatar: ProxyAvatar, value: float) -> None:
+    teeth = part(avatar, "teeth")
+    lower = teeth[avatar.deltas[ARKIT_INDEX["jawOpen"], teeth, 1] < -5 * MM]
+    posed = avatar.deform(pose(jawOpen=value))
+    lip = posed[avatar.lower_lip]
+    inside = lower[np.abs(posed[lower, 0]) < lip[-1, 0]]
+    above = posed[inside, 1] - np.interp(posed[inside, 0], lip[:, 0], lip[:, 1])
+    assert above.max() < 2 * MM, f"{1000 * float(above.max()):.2f} mm of the lower teeth show"
 
 
 def test_tongue_reaches_past_the_lips(avatar: ProxyAvatar) -> None:
