@@ -344,9 +344,9 @@ def test_the_video_has_every_frame_and_sound_in_step(tmp_path: Path, photo: Phot
     write_tone(tmp_path / "tone.wav", 3.0, onset=0.9)
     made = Provenance("speech", model_hash="abc123", emotion="happy 0.80", seed=7)
     curves = FaceCurves(np.tile(weights(jawOpen=0.3), (40, 1)), np.zeros((40, 3)), np.zeros((40, 3)), fps, start, made)
-    shares: list[float] = []
+    seconds: list[float] = []
     out = tmp_path / "video.mp4"
-    make_portrait_video(tmp_path / "photo.png", curves, tmp_path / "tone.wav", out, shares.append)
+    make_portrait_video(tmp_path / "photo.png", curves, tmp_path / "tone.wav", out, seconds.append)
 
     pictures, times, sound = read_back(out)
     assert len(pictures) == 40
@@ -354,8 +354,8 @@ def test_the_video_has_every_frame_and_sound_in_step(tmp_path: Path, photo: Phot
     assert times[-1] == pytest.approx(40 / fps, abs=0.05)
     onset = times[np.argmax(np.abs(sound) > 0.1)]
     assert onset == pytest.approx(0.9 - start, abs=0.025)
-    assert len(shares) == 40
-    assert shares[-1] == 1
+    assert len(seconds) == 40
+    assert seconds[-1] == pytest.approx(40 / fps)
     with av.open(str(out)) as file:
         assert file.streams.video[0].codec_context.name == "h264"
         assert float(file.streams.video[0].average_rate) == pytest.approx(fps)
@@ -378,8 +378,8 @@ def test_stopping_leaves_the_old_file_and_no_other(tmp_path: Path, photo: Photo)
     out.mkdir()
     (out / "video.mp4").write_text("the one before")
 
-    def stop(share: float) -> None:
-        if share > 0.5:
+    def stop(seconds: float) -> None:
+        if seconds > 0.05:
             raise Cancelled("stopped")
 
     with pytest.raises(Cancelled):
