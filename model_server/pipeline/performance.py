@@ -149,14 +149,14 @@ def _continue_from(previous: Array, face: Array) -> Array:
 
 
 def complete_blinks(face: Array) -> Array:
-    """Return (n, 58) channels whose lids, once they are closing, close: below 0.2 as given, 0.5 and above shut.
+    """Return (n, 58) channels whose lids, once they are closing, close: below 0.2 as given, 0.6 and above shut.
 
     In few sampling steps the depth of an event that can come at any time falls short of what was taught, and a lid
     that stops half way looks drowsy.
     """
     finished = face.copy()
     lids = face[:, _LIDS]
-    finished[:, _LIDS] = np.where(lids < 0.2, lids, np.minimum(0.2 + (lids - 0.2) * 8 / 3, 1))
+    finished[:, _LIDS] = np.where(lids < 0.2, lids, np.minimum(2 * lids - 0.2, 1))
     return finished
 
 
