@@ -22,6 +22,7 @@ COMMANDS = {
     "animate": "model_server.commands.animate",
     "portrait": "model_server.commands.portrait",
     "demo": "model_server.commands.demo",
+    "evaluate": "model_server.commands.evaluate",
     "bench": "model_server.commands.bench",
     "convert": "model_server.commands.convert",
     "serve": "model_server.commands.serve",
