@@ -154,11 +154,12 @@ def test_silence_is_heard_as_silence(shipped: SpeechEncoder) -> None:
 
 
 def test_a_human_voice_is_understood(shipped: SpeechEncoder, shared_data: Path) -> None:
-    """LJ001-0002, "in being comparatively modern": its b, mp and m close the lips at their times."""
+    """LJ001-0002, "in being comparatively modern": lips close for b and mp, and stay open through "arative"."""
     audio = open_audio(shared_data / "speech_ljspeech" / "LJ001-0002.flac")
     track = join_tracks(list(PhoneListener(shipped).listen(audio.blocks())))
     bilabial = track.posteriors[:, [PHONES.index(p) for p in "pbm"]].sum(axis=1)
-    closed = [bilabial[round(50 * a) : round(50 * b)].max() for a, b in ((0.08, 0.24), (0.48, 0.70), (1.24, 1.42))]
-    assert min(closed) > 0.5
+    closures = [bilabial[round(50 * a) : round(50 * b)].max() for a, b in ((0.08, 0.24), (0.48, 0.70))]
+    assert min(closures) > 0.5
+    assert bilabial[round(50 * 0.75) : round(50 * 1.2)].max() < 0.3
     assert 0.3 < (track.voicing > 0.5).mean() < 0.95
     assert np.abs(track.pitch).max() < 24

@@ -68,7 +68,8 @@ class PhoneTrack:
 
 def scale_loudness(decibels: FloatArray | npt.NDArray[np.float64]) -> FloatArray:
     """Return decibels above the speech level as a phone track states loudness: clipped to -40..20, over 40."""
-    return np.asarray(np.clip(decibels, QUIETEST_DECIBELS, LOUDEST_DECIBELS) / -QUIETEST_DECIBELS, np.float32)
+    clipped = np.clip(np.asarray(decibels, np.float32), QUIETEST_DECIBELS, LOUDEST_DECIBELS)
+    return np.asarray(clipped / np.float32(-QUIETEST_DECIBELS), np.float32)
 
 
 def join_tracks(tracks: Sequence[PhoneTrack]) -> PhoneTrack:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from model_server.audio.features import MEL_BANDS, RunningMean, mel_edges
+from model_server.audio.phone_track import FRAME_RATE
 from model_server.audio.phones import MOUTH_CLASS_OF, PHONES, VOICELESS
 from model_server.models.checkpoint import save_checkpoint
 from model_server.models.speech_encoder import SpeechEncoder, SpeechEncoderConfig
@@ -170,6 +171,14 @@ def held_out_names() -> frozenset[str]:
     return frozenset(voice.name for voice in VOICES if voice.held_out)
 
 
+def training_facts(corpus: SpeechSet, files: list[Path]) -> dict[str, object]:
+    """Return what belongs into the weights file: hours of sound, voices and their licences."""
+    names = {path.name.split(".")[0] for path in files} - held_out_names()
+    hours = sum(len(session.phones) for session in corpus.sessions) / FRAME_RATE / 3600
+    licences = {voice.name: voice.licence for voice in VOICES if voice.name in names}
+    return {"hours_with_copies": round(hours, 1), "voices": licences}
+
+
 def validation(sets: dict[str, SpeechSet]) -> Callable[[nn.Module], dict[str, float]]:
     """Return a function that measures accuracies on held-out voices."""
 
@@ -208,14 +217,16 @@ def main() -> None:
     np.save(prior_path, corpus.prior)
     clean = [path for path in files if path.name.split(".")[0] in held and path.name.endswith(".-1.npz")]
     sets = {path.name.split(".")[0]: SpeechSet([path], corpus.prior) for path in clean}
-    hours = sum(len(session.phones) for session in corpus.sessions) / 50 / 3600
-    print(f"{hours:.1f} hours of sound to train on, held out: {', '.join(sets) or 'nothing'}", flush=True)
+    facts = training_facts(corpus, files)
+    print(
+        f"{facts['hours_with_copies']} hours of sound to train on, held out: {', '.join(sets) or 'nothing'}", flush=True
+    )
     config = SpeechEncoderConfig()
     model = SpeechEncoder(config)
     model.mel_mean.copy_(torch.from_numpy(corpus.prior))
 
     def save(averaged: nn.Module) -> None:
-        save_checkpoint(averaged, config, arguments.out, {"hours_with_copies": round(hours, 1)})
+        save_checkpoint(averaged, config, arguments.out, facts)
 
     settings = TrainConfig(
         steps=arguments.steps, batch=16, learning_rate=2e-3, warm_up=100, average=0.995, validate_every=100
