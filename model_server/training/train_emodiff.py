@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
-from pathlib import Path
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from blendshape_rigs.arkit import ARKIT_COUNT, LIP_CHANNELS, MIRROR_INDEX
-from model_server.models.checkpoint import save_checkpoint
 from model_server.models.emodiff import FACE_CHANNELS, EmoDiff, EmoDiffCondition, EmoDiffConfig
 
-from .loop import TrainConfig, train
-from .performance_corpus import PerformanceCorpus, build_corpus
+from .loop import TrainConfig
+from .performance_corpus import PerformanceCorpus
+from .performance_training import train_on_performances
 
 INITIAL_FRAMES = 20
 """Frames of the previous window that a window continues from (0.4 s at 50 frames a second)."""
@@ -106,45 +102,14 @@ class EmoDiffLoss:
         }
 
 
-def validation(corpus: PerformanceCorpus, window: int) -> Callable[[nn.Module], dict[str, float]]:
-    """Return a function that measures the loss on ``corpus`` with always the same noise."""
-    loss = EmoDiffLoss(corpus, window)
-
-    @torch.no_grad()
-    def measure(model: nn.Module) -> dict[str, float]:
-        generator = torch.Generator().manual_seed(1)
-        parts = [loss(model, 64, generator)[1] for _ in range(4)]
-        return {f"validation_{name}": sum(part[name] for part in parts) / len(parts) for name in parts[0]}
-
-    return measure
-
-
-def main() -> None:
-    """Build the corpus, train, and write the weights."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--performances", type=int, default=2400, help="performances of 12 s to train on")
-    parser.add_argument("--steps", type=int, default=TrainConfig.steps)
-    parser.add_argument("--minutes", type=float, help="stop after this much time")
-    parser.add_argument("--threads", type=int, help="processor threads (default: all)")
-    parser.add_argument("--folder", type=Path, default=Path("runs/emodiff"))
-    parser.add_argument("-o", "--out", type=Path, default=Path("model_server/weights/emodiff.safetensors"))
-    arguments = parser.parse_args()
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
-    torch.manual_seed(0)
-    config = EmoDiffConfig()
-    corpus = build_corpus(arguments.performances, 12, seed=1)
-    held_out = build_corpus(96, 12, seed=2)
-    model = EmoDiff(config)
+def build(corpus: PerformanceCorpus) -> EmoDiff:
+    """Return an untrained EmoDiff that knows the channel statistics of ``corpus``."""
+    model = EmoDiff(EmoDiffConfig())
     set_channel_statistics(model, corpus)
-
-    def save(averaged: nn.Module) -> None:
-        save_checkpoint(averaged, config, arguments.out)
-
-    settings = TrainConfig(steps=arguments.steps)
-    loss = EmoDiffLoss(corpus, config.window)
-    train(model, loss, validation(held_out, config.window), save, settings, arguments.folder, arguments.minutes)
+    return model
 
 
 if __name__ == "__main__":
-    main()
+    train_on_performances(
+        __doc__, "emodiff", build, lambda corpus: EmoDiffLoss(corpus, EmoDiffConfig().window), TrainConfig()
+    )

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
-from pathlib import Path
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from blendshape_rigs.arkit import ARKIT_COUNT, LIP_CHANNELS, MIRROR_INDEX
-from model_server.models.checkpoint import save_checkpoint
 from model_server.models.lip_refiner import LipRefiner, LipRefinerConfig
 
-from .loop import TrainConfig, train
+from .loop import TrainConfig
 from .mouth_teacher import lip_gap_weights
-from .performance_corpus import PerformanceCorpus, build_corpus
+from .performance_corpus import PerformanceCorpus
+from .performance_training import train_on_performances
 
 _LIPS = list(LIP_CHANNELS)
 
@@ -72,44 +68,11 @@ def _as_generated(truth: Tensor, generator: torch.Generator) -> Tensor:
     return (truth * gain + 0.04 * slow).clamp(0, 1)
 
 
-def validation(corpus: PerformanceCorpus, context: int) -> Callable[[nn.Module], dict[str, float]]:
-    """Return a function that measures the loss on ``corpus`` with always the same windows."""
-    loss = LipLoss(corpus, context)
-
-    @torch.no_grad()
-    def measure(model: nn.Module) -> dict[str, float]:
-        generator = torch.Generator().manual_seed(1)
-        parts = [loss(model, 64, generator)[1] for _ in range(2)]
-        return {f"validation_{name}": sum(part[name] for part in parts) / len(parts) for name in parts[0]}
-
-    return measure
-
-
-def main() -> None:
-    """Build the corpus, train, and write the weights."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--performances", type=int, default=2400, help="performances of 12 s to train on")
-    parser.add_argument("--steps", type=int, default=TrainConfig.steps)
-    parser.add_argument("--minutes", type=float, help="stop after this much time")
-    parser.add_argument("--threads", type=int, help="processor threads (default: all)")
-    parser.add_argument("--folder", type=Path, default=Path("runs/lips"))
-    parser.add_argument("-o", "--out", type=Path, default=Path("model_server/weights/lip_refiner.safetensors"))
-    arguments = parser.parse_args()
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
-    torch.manual_seed(0)
-    config = LipRefinerConfig()
-    corpus = build_corpus(arguments.performances, 12, seed=3)
-    held_out = build_corpus(96, 12, seed=2)
-    model = LipRefiner(config)
-
-    def save(averaged: nn.Module) -> None:
-        save_checkpoint(averaged, config, arguments.out)
-
-    settings = TrainConfig(steps=arguments.steps, batch=16, learning_rate=1e-3)
-    loss = LipLoss(corpus, config.context)
-    train(model, loss, validation(held_out, config.context), save, settings, arguments.folder, arguments.minutes)
-
-
 if __name__ == "__main__":
-    main()
+    train_on_performances(
+        __doc__,
+        "lip_refiner",
+        lambda corpus: LipRefiner(LipRefinerConfig()),
+        lambda corpus: LipLoss(corpus, LipRefinerConfig().context),
+        TrainConfig(batch=16, steps=4000, learning_rate=1e-3),
+    )
