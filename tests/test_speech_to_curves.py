@@ -189,7 +189,8 @@ def test_refining_touches_only_the_lips(model: SpeechToCurves) -> None:
 def test_a_style_clip_changes_the_manner(model: SpeechToCurves, speech: AudioStream, neutral: FaceCurves) -> None:
     angry = model(speech, AnimationRequest(EmotionTrack.constant({"angry": 1.0}), seed=4))
     styled = model(speech, AnimationRequest(seed=1, style=angry))
-    assert np.abs(styled.values - neutral.values).mean() > 1e-3
+    brows = styled.channel("browDownLeft").mean() - neutral.channel("browDownLeft").mean()
+    assert brows > 0.1
 
 
 def test_cancel_stops_before_the_next_step(model: SpeechToCurves, speech: AudioStream) -> None:

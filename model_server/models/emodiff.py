@@ -34,7 +34,7 @@ class EmoDiffConfig:
         style_size: length of the style embedding.
         diffusion_steps: training steps T.
         prediction: what the network predicts. The paper predicts the noise; clean data is the default because its
-            errors are smooth: in a dozen steps the others leave visible jitter in slow channels.
+            errors are smooth: in a few steps the others leave visible jitter in slow channels.
     """
 
     audio_features: int = 45
@@ -55,14 +55,14 @@ class EmoDiffCondition:
 
     Attributes:
         audio: (B, W, audio_features) float32 phone-track features.
-        emotion: (B, W, 8) float32 emotion weights.
+        emotion: (B, W, 8) float32 emotion weights, or None to leave the emotion to the style clip.
         style: (B, style_size) style embeddings, or None for no style clip.
         known: (B, W, 58) float32 normalised channels, meaningful where ``known_mask`` is 1.
         known_mask: (B, W, 58) float32 of zeros and ones.
     """
 
     audio: Tensor
-    emotion: Tensor
+    emotion: Tensor | None
     style: Tensor | None
     known: Tensor
     known_mask: Tensor
@@ -172,9 +172,12 @@ class EmoDiff(nn.Module):
         tokens_count = window // patch
         face = torch.cat([x_t, condition.known * condition.known_mask, condition.known_mask], dim=2)
         audio = self.embed_audio(condition.audio.transpose(1, 2)).transpose(1, 2)
-        emotion = self.embed_emotion(condition.emotion.reshape(batch, tokens_count, -1))
         audio = _replace(audio, self.no_audio, drop_audio)
-        emotion = _replace(emotion, self.no_emotion, drop_emotion)
+        if condition.emotion is None:
+            emotion = self.no_emotion.expand(batch, tokens_count, -1)
+        else:
+            embedded = self.embed_emotion(condition.emotion.reshape(batch, tokens_count, -1))
+            emotion = _replace(embedded, self.no_emotion, drop_emotion)
         tokens = self.embed_face(face.reshape(batch, tokens_count, -1)) + audio + emotion
         tokens = tokens + self.positions[:tokens_count]
         if condition.style is None:
@@ -245,7 +248,7 @@ class EmoDiff(nn.Module):
         # One doubled batch: the second half is the same without emotion and style.
         twice = EmoDiffCondition(
             condition.audio.repeat(2, 1, 1),
-            condition.emotion.repeat(2, 1, 1),
+            None if condition.emotion is None else condition.emotion.repeat(2, 1, 1),
             None if condition.style is None else condition.style.repeat(2, 1),
             condition.known.repeat(2, 1, 1),
             condition.known_mask.repeat(2, 1, 1),

@@ -53,7 +53,7 @@ class Sampling:
         guidance: classifier-free guidance scale. At 1 there is none, at half the work; more exaggerates the emotion.
     """
 
-    steps: int = 12
+    steps: int = 20
     guidance: float = 1.0
 
 
@@ -115,8 +115,10 @@ def express(
         weights = emotion.sample((position + np.arange(window)) / FRAME_RATE)
         seconds = (position + skip) / FRAME_RATE
         noise = _noise(seed, index, window)
+        # A style clip without an emotion beside it brings its own.
+        told = None if style is not None and emotion.is_neutral else weights
         condition = _condition(
-            audio, weights, style, None if previous is None else model.normalise(torch.from_numpy(previous))
+            audio, told, style, None if previous is None else model.normalise(torch.from_numpy(previous))
         )
         drawn = model.sample(condition, noise, sampling.steps, sampling.guidance, lambda s=seconds: before_step(s))  # type: ignore[misc]
         face = model.denormalise(drawn)[0].numpy()
@@ -178,14 +180,15 @@ def _noise(seed: int, index: int, window: int) -> torch.Tensor:
 
 
 def _condition(
-    audio: Array, weights: Array, style: torch.Tensor | None, initial: torch.Tensor | None
+    audio: Array, weights: Array | None, style: torch.Tensor | None, initial: torch.Tensor | None
 ) -> EmoDiffCondition:
     known = torch.zeros(1, len(audio), FACE_CHANNELS)
     mask = torch.zeros(1, len(audio), FACE_CHANNELS)
     if initial is not None:
         known[0, : len(initial)] = initial
         mask[0, : len(initial)] = 1
-    return EmoDiffCondition(torch.from_numpy(audio)[None], torch.from_numpy(weights)[None], style, known, mask)
+    told = None if weights is None else torch.from_numpy(weights)[None]
+    return EmoDiffCondition(torch.from_numpy(audio)[None], told, style, known, mask)
 
 
 def refine(expressed: Iterable[Expressed], model: LipRefiner) -> Iterator[Array]:

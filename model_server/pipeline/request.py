@@ -71,6 +71,11 @@ class EmotionTrack:
                 raise ConfigError(f"emotion '{part.strip()}': write it like happy:0.8") from None
         return cls.constant(weights)
 
+    @property
+    def is_neutral(self) -> bool:
+        """Whether no emotion but neutral is asked for, at any time."""
+        return not self.weights[:, 1:].any()
+
     def sample(self, times: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
         """Return (T, 8) float32 weights at ``times`` (T,) seconds."""
         columns = [np.interp(times, self.times, column) for column in self.weights.T]
@@ -91,7 +96,8 @@ class AnimationRequest:
         emotion: emotion weights over time.
         seed: any non-negative integer; the same seed on the same machine gives the same bits.
         fps: frame rate of the answer, 1 to 240.
-        style: optional style clip: its manner of moving is borrowed, not its content. At least half a second.
+        style: optional style clip: its manner of moving is borrowed, not its content. At least half a second. Where
+            no emotion is asked for, the clip's own is borrowed too.
     """
 
     emotion: EmotionTrack = field(default_factory=lambda: EmotionTrack.constant({}))
