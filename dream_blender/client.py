@@ -26,6 +26,7 @@ PROTOCOL_VERSION = 1
 _JSON_LIMIT = 2**20  # bytes
 _CURVES_LIMIT = 512 * 2**20  # bytes; an hour at 60 fps is 50 MB
 _BLOCK = 2**16  # bytes
+_HEALTH_TIMEOUT = 3.0  # seconds; Blender waits for this one answer
 
 
 class ServerError(Exception):
@@ -264,6 +265,16 @@ class ServerClient:
             ServerError: for an unknown job or no answer.
         """
         self._request("DELETE", f"/v1/jobs/{job_id}")
+
+
+def health_of(address: Address) -> Health:
+    """Return what the server at ``address`` says of itself, within a few seconds.
+
+    Raises:
+        ProtocolMismatch: when it speaks another version.
+        ServerError: when it does not answer properly.
+    """
+    return ServerClient(address, timeout=_HEALTH_TIMEOUT).health()
 
 
 def _detail(data: bytes, status: int) -> str:

@@ -96,15 +96,15 @@ def eevee_engine() -> str:
     return "BLENDER_EEVEE" if bpy.app.version >= (5, 0, 0) else "BLENDER_EEVEE_NEXT"
 
 
-def usd_library() -> Any | None:
-    """Return Blender's bundled ``pxr`` package, or None in builds without it, such as Debian's."""
+def expose_usd_library() -> bool:
+    """Make Blender's bundled ``pxr`` package importable; return False in builds without it, such as Debian's."""
     if hasattr(bpy.utils, "expose_bundled_modules"):
         bpy.utils.expose_bundled_modules()
     try:
-        import pxr
+        import pxr  # noqa: F401
     except ImportError:
-        return None
-    return pxr
+        return False
+    return True
 
 
 def has_operator(path: str) -> bool:

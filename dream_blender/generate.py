@@ -11,14 +11,13 @@ import numpy as np
 
 from ..blendshape_rigs.curves import FaceCurves
 from . import server_status
-from .client import ServerClient
+from .client import ServerClient, health_of
 from .job import Done, Failed, Job, Progress
 from .preferences import server_address
 from .sound import Recording, place_sound, recording_of_file, recording_of_strip
 from .take import TakeError, frame_range, key_take, problem_with, scene_fps
 
 _TICK = 0.1  # seconds
-_HEALTH_TIMEOUT = 3.0  # seconds; Blender waits for this one answer
 
 
 @dataclass
@@ -100,7 +99,7 @@ def prepare(context: Any) -> Generation:
     settings = scene.dream_talk
     recording = recording_of(scene)
     address = server_address(context)
-    ServerClient(address, timeout=_HEALTH_TIMEOUT).health()
+    health_of(address)
     fps = scene_fps(scene)
     options = {"emotion": settings.emotion_weights(), "seed": settings.seed, "fps": fps}
     return Generation(

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-_MAGIC, _JSON_CHUNK = 0x46546C67, 0x4E4F534A
+_MAGIC, _JSON_CHUNK, _BINARY_CHUNK = 0x46546C67, 0x4E4F534A, 0x004E4942
 _FLOAT = 5126
 
 
@@ -45,8 +45,9 @@ def write_glb(path: Path, document: dict[str, Any], binary: bytes | bytearray) -
     text += b" " * (-len(text) % 4)
     binary = bytes(binary) + b"\0" * (-len(binary) % 4)
     header = struct.pack("<III", _MAGIC, 2, 12 + 8 + len(text) + 8 + len(binary))
-    chunks = struct.pack("<II", len(text), _JSON_CHUNK) + text + struct.pack("<II", len(binary), 0x004E4942) + binary
-    path.write_bytes(header + chunks)
+    json_chunk = struct.pack("<II", len(text), _JSON_CHUNK) + text
+    binary_chunk = struct.pack("<II", len(binary), _BINARY_CHUNK) + binary
+    path.write_bytes(header + json_chunk + binary_chunk)
 
 
 def float_accessor(document: dict[str, Any], binary: bytearray, index: int) -> npt.NDArray[np.float32]:

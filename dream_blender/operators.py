@@ -17,7 +17,7 @@ from .client import ServerError
 from .export import ExportError, export_take
 from .preferences import preferences, start_server
 from .sound import SoundError
-from .take import TakeError, frame_range, key_take, problem_with, scene_fps, take_of
+from .take import NO_TAKE, TakeError, frame_range, key_take, problem_with, scene_fps, take_of
 
 
 class DREAMTALK_OT_add_avatar(bpy.types.Operator):
@@ -70,7 +70,7 @@ class DREAMTALK_OT_generate(bpy.types.Operator):
                 generate.start(generation)
         except (TakeError, SoundError, ServerError) as error:
             server_status.refresh()
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, server_status.explained(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -177,7 +177,7 @@ class DREAMTALK_OT_export(bpy.types.Operator):
         if character is None:
             cls.poll_message_set("Choose a character first")
         elif take_of(character) is None:
-            cls.poll_message_set("This character has no take yet: generate or import one first")
+            cls.poll_message_set(NO_TAKE)
         elif context.mode != "OBJECT":
             cls.poll_message_set("Go to Object Mode first")
         else:

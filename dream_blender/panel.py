@@ -46,7 +46,7 @@ class DREAMTALK_PT_speak(_Sidebar, bpy.types.Panel):
         settings = context.scene.dream_talk
         self._draw_server(context)
         self._draw_character(settings)
-        self._draw_recording(context, settings)
+        self._draw_recording(settings)
         column = self.layout.column(align=True)
         column.prop(settings, "emotion")
         row = column.row(align=True)
@@ -83,7 +83,7 @@ class DREAMTALK_PT_speak(_Sidebar, bpy.types.Panel):
                 column.label(text=f"{found} of 52 ARKit shapes", icon="SHAPEKEY_DATA")
             column.prop(settings, "head_motion")
 
-    def _draw_recording(self, context: Any, settings: Any) -> None:
+    def _draw_recording(self, settings: Any) -> None:
         column = self.layout.column(align=True)
         column.row(align=True).prop(settings, "audio_source", expand=True)
         if settings.audio_source == "FILE":

@@ -73,16 +73,28 @@ def server_address(context: Any) -> client.Address:
     return address
 
 
+def _local_server_answers() -> bool:
+    try:
+        client.health_of(client.read_address(client.connection_path()))
+    except client.ServerError:
+        return False
+    return True
+
+
 def start_server(context: Any) -> None:
     """Start the server of the environment that the preferences name.
 
     Raises:
-        StartError: when none is named, or it cannot be started.
+        StartError: when none is named, another server is used, or it cannot be started.
     """
-    folder = preferences(context).environment
-    if not folder:
+    chosen = preferences(context)
+    if not chosen.environment:
         raise server_process.StartError(
             "Name the server's environment in the add-on's preferences, or run: dreamtalk serve"
         )
+    if chosen.server_url:
+        raise server_process.StartError("The preferences name a server elsewhere: clear Server Address first")
+    if _local_server_answers():
+        raise server_process.StartError("A server that was started elsewhere runs already, and is used")
     log = Path(bpy.utils.extension_path_user(EXTENSION, create=True)) / "server.log"
-    server_process.start(Path(bpy.path.abspath(folder)), log)
+    server_process.start(Path(bpy.path.abspath(chosen.environment)).expanduser(), log)

@@ -11,6 +11,7 @@ from pathlib import Path
 _process: subprocess.Popen[bytes] | None = None
 _log: Path | None = None
 _STOP_SECONDS = 5.0
+_LOG_TAIL = 2000  # bytes
 
 
 class StartError(Exception):
@@ -51,7 +52,7 @@ def start(environment: Path, log: Path) -> None:
     try:
         with log.open("wb") as output:
             _process = subprocess.Popen(
-                [str(command), "serve"],
+                [str(command), "serve", "--port", "0"],  # any free port: the connection file says which
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -64,11 +65,15 @@ def start(environment: Path, log: Path) -> None:
     atexit.register(stop)
 
 
-def early_end() -> str:
-    """Return what to say when the server that we started has ended by itself; empty when it has not."""
-    if _process is None or _process.poll() is None:
+def silence_reason() -> str:
+    """Return why the server that this Blender started does not answer; empty when it started none."""
+    process = _process  # the status thread asks while the main thread may stop the server
+    if process is None or _log is None:
         return ""
-    return f"The server ended by itself; its log is {_log}"
+    if process.poll() is None:
+        return "The server was started and does not answer yet"
+    said = [line for line in _log.read_bytes()[-_LOG_TAIL:].decode(errors="replace").splitlines() if line.strip()]
+    return f"The server ended by itself: {said[-1].strip() if said else 'it said nothing'} (log: {_log})"
 
 
 def stop() -> None:
@@ -80,5 +85,6 @@ def stop() -> None:
             _process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             _process.kill()
+            _process.wait()
     _process = None
     atexit.unregister(stop)

@@ -8,7 +8,7 @@ import time
 import bpy
 
 from . import server_process
-from .client import ServerClient, ServerError
+from .client import Address, ServerError, ServerUnreachable, health_of
 from .preferences import server_address
 
 _ASK_EVERY = 4.0  # seconds
@@ -30,11 +30,6 @@ def line() -> tuple[str, bool]:
     return _text, _reachable
 
 
-def line_changed() -> bool:
-    """Tell whether the status differs from what the screen shows."""
-    return _text != _drawn_text
-
-
 def refresh() -> None:
     """Ask again at the next tick."""
     global _last_asked
@@ -46,12 +41,18 @@ def _set(text: str, reachable: bool) -> None:
     _text, _reachable = text, reachable
 
 
-def _ask(server: ServerClient) -> None:
+def explained(error: Exception) -> str:
+    """Return what to say of ``error``: of a server that we started we know more than that nothing answers."""
+    known = server_process.silence_reason() if isinstance(error, ServerUnreachable) else ""
+    return known or str(error)
+
+
+def _ask(address: Address) -> None:
     """Run on a thread: it must not touch bpy."""
     try:
-        health = server.health()
+        health = health_of(address)
     except ServerError as error:
-        _set(str(error), False)
+        _set(explained(error), False)
         return
     if health.ready:
         _set(f"Ready: version {health.version} on {health.device}", True)
@@ -71,7 +72,7 @@ def redraw_sidebars() -> None:
 
 def _tick() -> float:
     global _last_asked, _asking
-    if line_changed():
+    if _text != _drawn_text:
         redraw_sidebars()
     now = time.monotonic()
     if now - _last_drawn > _SEEN_WITHIN or now - _last_asked < _ASK_EVERY:
@@ -80,11 +81,11 @@ def _tick() -> float:
         return _TICK
     _last_asked = now
     try:
-        server = ServerClient(server_address(bpy.context), timeout=3.0)
+        address = server_address(bpy.context)
     except ServerError as error:
-        _set(server_process.early_end() or str(error), False)
+        _set(explained(error), False)
         return _TICK
-    _asking = threading.Thread(target=_ask, args=(server,), name="DREAM-Talk status", daemon=True)
+    _asking = threading.Thread(target=_ask, args=(address,), name="DREAM-Talk status", daemon=True)
     _asking.start()
     return _TICK
 

@@ -20,8 +20,8 @@ TAKE_MARK = "dream_talk_take"
 """Custom property of an Action: where the take came from, as JSON."""
 REST_MARK = "dream_talk_rest"
 """Custom property of a character: its rest location (m) and rest Euler angles (rad, order YXZ)."""
+NO_TAKE = "This character has no take yet: generate or import one first"
 _SLIDER_LIMIT = 10.0  # Blender's own hard limit of a shape key's range
-_LINEAR = "LINEAR"
 
 
 class TakeError(Exception):
@@ -81,7 +81,7 @@ def fill_curve(curve: Any, frames: npt.NDArray[np.float64], values: npt.NDArray[
     points.clear()
     points.add(len(frames))
     points.foreach_set("co", np.stack([frames, values], axis=1).astype(np.float32).ravel())
-    linear = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items[_LINEAR].value
+    linear = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items["LINEAR"].value
     points.foreach_set("interpolation", np.full(len(frames), linear, np.int32))
     curve.update()
 
@@ -210,7 +210,7 @@ def read_take(character: Any, first_frame: float, last_frame: float, fps: float,
     """
     action = take_of(character)
     if action is None:
-        raise TakeError("This character has no take yet: generate or import one first")
+        raise TakeError(NO_TAKE)
     frames = np.arange(first_frame, last_frame + 0.5)
     values = np.zeros((len(frames), len(ARKIT_NAMES)), np.float32)
     shape_curves = compat.assigned_curves(character.data.shape_keys)
@@ -243,6 +243,6 @@ def frame_range(character: Any) -> tuple[int, int]:
     """
     action = take_of(character)
     if action is None:
-        raise TakeError("This character has no take yet: generate or import one first")
+        raise TakeError(NO_TAKE)
     first, last = action.frame_range
     return int(np.floor(first + 1e-3)), int(np.ceil(last - 1e-3))

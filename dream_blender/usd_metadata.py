@@ -17,7 +17,7 @@ def set_frames_per_second(path: Path, fps: float) -> bool:
         path: a .usd, .usda or .usdc file.
         fps: the scene's true frame rate, Hz.
     """
-    if compat.usd_library() is None:
+    if not compat.expose_usd_library():
         return False
     from pxr import Sdf
 
@@ -34,7 +34,7 @@ def write_usdz(layer: Path, package: Path) -> None:
     Raises:
         RuntimeError: when this build has no USD library, or packing fails.
     """
-    if compat.usd_library() is None:
+    if not compat.expose_usd_library():
         raise RuntimeError("this build has no USD library to pack a .usdz with; write a .usdc instead")
     from pxr import UsdUtils
 

@@ -60,7 +60,6 @@ def _read_fbx(path: Path) -> Weights:
 
 
 def _read_usd(path: Path) -> Weights:
-    compat.usd_library()
     from pxr import Usd, UsdSkel
 
     stage = Usd.Stage.Open(str(path))
@@ -93,7 +92,7 @@ def _reader(suffix: str) -> Callable[[Path], Weights] | None:
         return _read_fbx
     if suffix in (".csv", ".json", ".npz"):
         return _read_curve_file
-    if suffix.startswith(".usd") and compat.usd_library() is not None:
+    if suffix.startswith(".usd") and compat.expose_usd_library():
         return _read_usd
     return None
 

@@ -16,6 +16,8 @@ from blender_support import ROOT
 from blendshape_rigs.arkit import ARKIT_INDEX
 from blendshape_rigs.curves import FaceCurves
 from blendshape_rigs.formats import write_curves
+from model_server.commands.files import run_blender
+from model_server.errors import ExportError
 
 SIZE = 96
 
@@ -63,3 +65,11 @@ def test_export_says_what_it_cannot_do(tmp_path: Path, arguments: list[str], com
     done = blender_child("export", "--curves", tmp_path / "curves.npz", *arguments)
     assert done.returncode == 1
     assert complaint in done.stderr.splitlines()[-1]
+
+
+def test_missing_graphics_driver_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_curves(FaceCurves.zeros(1, 2.0), tmp_path / "curves.npz")
+    monkeypatch.setenv("__EGL_VENDOR_LIBRARY_FILENAMES", str(tmp_path / "none.json"))  # hides every driver
+    arguments = ("--curves", str(tmp_path / "curves.npz"), "--times", "0", "--size", "16", "-o", str(tmp_path))
+    with pytest.raises(ExportError, match=r"renderer could not start.* apt-get install libegl1 libgl1-mesa-dri$"):
+        run_blender("render", *arguments)

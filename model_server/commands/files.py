@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -71,7 +72,7 @@ def run_blender(*arguments: str) -> None:
     """Run Blender's module in a process of its own: it keeps global state and cannot be unloaded.
 
     Raises:
-        ExportError: with the last line that the process wrote about its failure.
+        ExportError: with the last line that the process wrote about its failure, or what is known of a crash.
     """
     if importlib.util.find_spec("bpy") is None:
         raise ExportError("this needs Blender's Python module beside dreamtalk: pip install 'dreamtalk[blender]'")
@@ -87,5 +88,17 @@ def run_blender(*arguments: str) -> None:
         errors="replace",
     )
     if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
-        raise ExportError(lines[-1].strip() if lines else f"Blender ended with status {done.returncode}")
+        raise ExportError(_failure(arguments[0], done.returncode, done.stderr))
+
+
+def _failure(command: str, status: int, errors: str) -> str:
+    """Return one sentence on why Blender's process ended with ``status`` (negative: the signal)."""
+    if command == "render" and status == -signal.SIGABRT:
+        return (
+            "Blender's renderer could not start: it needs EGL and an OpenGL driver; "
+            "on Debian: apt-get install libegl1 libgl1-mesa-dri"
+        )
+    if status < 0:
+        return f"Blender's process crashed: {signal.strsignal(-status)}"
+    lines = [line for line in errors.splitlines() if line.strip()]
+    return lines[-1].strip() if lines else f"Blender ended with status {status}"
