@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -32,15 +33,18 @@ def finished_output(path: Path, *inputs: Path | None) -> Iterator[Path]:
     for given in inputs:
         if given is not None and path.exists() and given.exists() and path.samefile(given):
             raise ExportError(f"'{path}' is an input; choose another name for the output")
-    folder = Path(tempfile.mkdtemp(prefix=".dreamtalk-", dir=path.parent))
+    folder = path.parent / f".dreamtalk-{secrets.token_hex(6)}"
     try:
+        # Made in here: a signal that comes just after must not leave it behind.
+        folder.mkdir(mode=0o700)
         scratch = folder / path.name
         yield scratch
         if not scratch.is_file() or scratch.stat().st_size == 0:
             raise ExportError(f"nothing was written to '{path}'")
         scratch.replace(path)
     finally:
-        shutil.rmtree(folder)
+        if folder.exists():
+            shutil.rmtree(folder)
 
 
 def write_take(curves: FaceCurves, path: Path, audio: Path | None = None, character: Path | None = None) -> None:
