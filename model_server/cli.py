@@ -11,7 +11,9 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 from typing import Protocol, cast
 
 from blendshape_rigs.curves import CurvesError
@@ -29,6 +31,14 @@ COMMANDS = {
     "info": "model_server.commands.info",
 }
 """Name of each command to its module, which imports nothing heavy before it runs."""
+
+
+class Stopped(BaseException):
+    """The user or the system asked the command to end.
+
+    Not ``KeyboardInterrupt``: where that passes through a library's own start-up code, the interpreter ends by the
+    signal in spite of our having caught it.
+    """
 
 
 class Command(Protocol):
@@ -66,14 +76,13 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     logging.basicConfig(level=logging.WARNING, format="dreamtalk: %(message)s")
-    # Told to end, a command still removes its unfinished files.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     arguments = build_parser().parse_args(argv)
     try:
-        return int(arguments.run(arguments))
+        with _stoppable():
+            return int(arguments.run(arguments))
     except (DreamTalkError, CurvesError) as error:
         return _fail(str(error))
-    except KeyboardInterrupt:
+    except Stopped:
         return _fail("stopped")
     except BrokenPipeError:
         # Whoever read our output has gone; keep the interpreter from writing to it once more.
@@ -81,6 +90,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:
         return _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Told to end, a command is left by an exception, so that it still removes its unfinished files."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Stopped
+
+    former = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
 
 
 def _fail(message: str) -> int:

@@ -78,13 +78,12 @@ def serve(host: str, port: int, settings: ServerSettings) -> None:
     app = create_app(settings, connection.token, jobs, announce)
     server = _Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=3))
     server.jobs = jobs
-    # uvicorn raises the signal again when it has stopped: without a handler SIGTERM would end the process
-    # before the connection file is removed.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # uvicorn raises the signal again when it has stopped: without a handler it would end the process before the
+    # connection file is removed.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit(0))
     try:
         server.run(sockets=[listener])
-    except KeyboardInterrupt:
-        pass
     finally:
         connection.remove()
         listener.close()
