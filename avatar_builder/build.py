@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from blendshape_rigs.arkit import ARKIT_NAMES
 from blendshape_rigs.avatar import DELTA_STEP, PROXY_AVATAR_FILE
+from blendshape_rigs.face_mesh import LANDMARKS
 
 from .base_face import base_face
 from .cage import EYE_CENTRE_LEFT, EYE_CENTRE_RIGHT, build_cage
@@ -21,7 +22,6 @@ from .parts import COLOURS, MATERIALS, joined
 from .rig import Rig
 from .shapes import cage_fields
 from .skin import build_skin
-from .topology import LANDMARKS
 from .zip_file import write_arrays
 
 NECK_PIVOT = (0.0, -0.105, -0.082)

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from blendshape_rigs.face_mesh import FACE_OVAL, LANDMARKS
+
 from .base_face import EYE_CENTRE_X, EYE_RADIUS, LID_THICKNESS, MIRROR, MOUTH_Y, MOUTH_Z, BaseFace
 from .surface import graph_laplacian
-from .topology import FACE_OVAL, LANDMARKS, LIP_LOOP, RIGHT_LID_LOOP, Floats, Ints, facing_front
+from .topology import LIP_LOOP, RIGHT_LID_LOOP, Floats, Ints, facing_front
 
 HEAD_RINGS = 11
 EYE_CENTRE_RIGHT = np.array([-EYE_CENTRE_X, 0.0, 0.0])

@@ -11,8 +11,10 @@ import numpy as np
 import skimage.data
 from mediapipe.python.solutions.face_mesh import FaceMesh
 
+from blendshape_rigs.face_mesh import LANDMARKS
+
 from .landmarks_file import LANDMARKS_FILE
-from .topology import LANDMARKS, Floats
+from .topology import Floats
 
 CROP = (slice(20, 230), slice(120, 330))
 CROP_PIXELS = 1024

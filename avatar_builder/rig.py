@@ -6,19 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from blendshape_rigs.face_mesh import FACE_OVAL, LANDMARKS
+
 from .base_face import MIRROR, MOUTH_Y, OPEN_LIDS, lid_loop, smooth_step
 from .cage import Cage, lid_rings
 from .surface import Spread
-from .topology import (
-    FACE_OVAL,
-    LANDMARKS,
-    LOWER_LID_RINGS,
-    LOWER_LIP_RINGS,
-    UPPER_LID_RINGS,
-    UPPER_LIP_RINGS,
-    Floats,
-    Ints,
-)
+from .topology import LOWER_LID_RINGS, LOWER_LIP_RINGS, UPPER_LID_RINGS, UPPER_LIP_RINGS, Floats, Ints
 
 JAW_HINGE = np.array([0.0, -0.022, -0.050])
 JAW_OPEN_ANGLE = np.radians(21.0)

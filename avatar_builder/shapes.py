@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from blendshape_rigs.arkit import ARKIT_NAMES
+from blendshape_rigs.face_mesh import LANDMARKS
 
 from . import lip_rules, shape_moves
 from .base_face import OPEN_LIDS
 from .rig import Rig, open_jaw
-from .topology import LANDMARKS, LOWER_LID_RINGS, LOWER_LIP_RINGS, UPPER_LIP_RINGS, Floats
+from .topology import LOWER_LID_RINGS, LOWER_LIP_RINGS, UPPER_LIP_RINGS, Floats
 
 
 def cage_fields(rig: Rig) -> dict[str, Floats]:

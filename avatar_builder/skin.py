@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from blendshape_rigs.face_mesh import LANDMARKS
+
 from .base_face import EYE_RADIUS, smooth_step
 from .cage import EYE_CENTRE_LEFT, EYE_CENTRE_RIGHT, Cage
 from .parts import COLOURS, MATERIAL_NUMBER, Part
 from .surface import loop_subdivide
-from .topology import LANDMARKS, LOWER_LIP_RINGS, UPPER_LID_RINGS, UPPER_LIP_RINGS, Floats, Ints
+from .topology import LOWER_LIP_RINGS, UPPER_LID_RINGS, UPPER_LIP_RINGS, Floats, Ints
 
 LEVELS = 2
 LID_CLEARANCE = 0.0007

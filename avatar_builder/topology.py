@@ -14,30 +14,14 @@ from mediapipe.python.solutions.face_mesh_connections import FACEMESH_TESSELATIO
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from blendshape_rigs import face_mesh
+
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-LANDMARKS = 468
-
-# Counter-clockwise as the viewer sees it from the front: from the top of the forehead to the subject's right.
-FACE_OVAL = (
-    10, 109, 67, 103, 54, 21, 162, 127, 234, 93, 132, 58, 172, 136, 150, 149, 176, 148,
-    152, 377, 400, 378, 379, 365, 397, 288, 361, 323, 454, 356, 389, 251, 284, 332, 297, 338,
-)  # fmt: skip
-
 # Lip rings from the vermilion border (0) to the line where the lips touch (3), corner to corner.
-UPPER_LIP_RINGS = (
-    (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291),
-    (76, 184, 74, 73, 72, 11, 302, 303, 304, 408, 306),
-    (62, 183, 42, 41, 38, 12, 268, 271, 272, 407, 292),
-    (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308),
-)
-LOWER_LIP_RINGS = (
-    (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291),
-    (76, 77, 90, 180, 85, 16, 315, 404, 320, 307, 306),
-    (62, 96, 89, 179, 86, 15, 316, 403, 319, 325, 292),
-    (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308),
-)
+UPPER_LIP_RINGS = face_mesh.UPPER_LIP_RINGS[::-1]
+LOWER_LIP_RINGS = face_mesh.LOWER_LIP_RINGS[::-1]
 
 # The subject's right eye, outer corner to inner corner; ring 0 is the lid margin.
 UPPER_LID_RINGS = (

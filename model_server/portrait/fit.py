@@ -16,20 +16,13 @@ import numpy as np
 from scipy.optimize import nnls
 
 from blendshape_rigs.arkit import ARKIT_COUNT, ARKIT_INDEX
+from blendshape_rigs.face_mesh import LANDMARKS, LOWER_LIP_RINGS, UPPER_LIP_RINGS
 from model_server.errors import PortraitError
 
 from .arrays import Bytes, Floats, Reals
 from .photo import Photo
 from .rig import LandmarkRig
-from .topology import (
-    CHIN,
-    FOREHEAD,
-    LANDMARKS,
-    LEFT_CHEEK,
-    LOWER_LIP_RINGS,
-    RIGHT_CHEEK,
-    UPPER_LIP_RINGS,
-)
+from .topology import CHIN, FOREHEAD, LEFT_CHEEK, RIGHT_CHEEK
 
 MINIMUM_FACE_PIXELS = 40
 MAXIMUM_TURN_DEGREES = 35.0

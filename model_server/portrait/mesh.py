@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import Delaunay
 
+from blendshape_rigs.face_mesh import FACE_OVAL, LANDMARKS
+
 from .arrays import Floats, Ints, Reals
 from .fit import PortraitFit
-from .topology import CHIN, FACE_OVAL, LANDMARKS, face_triangles, hole_triangles
+from .topology import CHIN, face_triangles, hole_triangles
 
 RING_SCALES = (1.06, 1.14, 1.25, 1.4, 1.6)
 _EXPRESSION_REACH = 0.5  # of the oval's radius: how far an expression spreads past the oval

@@ -6,12 +6,13 @@ import numpy as np
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
 from blendshape_rigs.arkit import REGIONS
+from blendshape_rigs.face_mesh import FACE_OVAL, LANDMARKS, LOWER_LIP_RINGS, UPPER_LIP_RINGS
 
 from .arrays import Floats, Reals
 from .fit import PortraitFit, rotation_matrix
 from .mesh import PortraitMesh
 from .rig import LandmarkRig
-from .topology import FACE_OVAL, LANDMARKS, LOWER_LID_RINGS, LOWER_LIP_RINGS, UPPER_LID_RINGS, UPPER_LIP_RINGS
+from .topology import LOWER_LID_RINGS, UPPER_LID_RINGS
 
 PITCH_LIMIT, YAW_LIMIT, ROLL_LIMIT = np.radians([10.0, 15.0, 20.0])
 _YAW_GAIN = 1.3  # the edge of the face is drawn forward, which takes from the turn that is seen
