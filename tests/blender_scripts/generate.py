@@ -7,6 +7,7 @@ from pathlib import Path
 import bpy
 from blender_test import MODULE, arguments, report
 
+compat = importlib.import_module(f"{MODULE}.dream_blender.compat")
 take = importlib.import_module(f"{MODULE}.dream_blender.take")
 write_curves = importlib.import_module(f"{MODULE}.blendshape_rigs.formats").write_curves
 folder = Path(arguments["folder"])
@@ -27,11 +28,11 @@ report(
         "take": action.name,
         "stored": json.loads(action[take.TAKE_MARK]),
         "range": [scene.frame_start, scene.frame_end],
-        "strips": [(strip.type, strip.frame_start) for strip in scene.sequence_editor.strips],
+        "strips": [(strip.type, strip.frame_start) for strip in compat.strips(scene)],
     }
 )
 
-strip = scene.sequence_editor.strips[0]
+strip = compat.strips(scene)[0]
 strip.frame_offset_start, strip.frame_offset_end = 12, 6
 settings.audio_source, settings.strip_name = "STRIP", strip.name
 settings.set_range = False
@@ -44,7 +45,7 @@ report(
         "strip_range": [first, last],
         "strip_heard": [strip.frame_final_start, strip.frame_final_end - 1],
         "two_takes": trimmed != action,
-        "one_strip": len(scene.sequence_editor.strips) == 1,
+        "one_strip": len(compat.strips(scene)) == 1,
     }
 )
 
