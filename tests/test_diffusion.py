@@ -8,9 +8,9 @@ import torch
 from blendshape_rigs.arkit import LIP_CHANNELS
 from model_server.errors import Cancelled
 from model_server.models.checkpoint import load_checkpoint, save_checkpoint
-from model_server.models.emodiff import FACE_CHANNELS, EmoDiff, EmoDiffCondition, EmoDiffConfig
+from model_server.models.emodiff import FACE_CHANNELS, EmoDiff, EmoDiffCondition, EmoDiffConfig, Guidance
 from model_server.models.lip_refiner import LipRefiner, LipRefinerConfig
-from model_server.models.noise import NoiseSchedule
+from model_server.models.noise import MultistepSolver, NoiseSchedule
 
 TINY = EmoDiffConfig(width=32, layers=2, heads=2, window=40, style_size=8)
 TINY_LIPS = LipRefinerConfig(width=16, dilations=(1, 2), blur=5)
@@ -56,14 +56,40 @@ def test_schedule_runs_from_clean_to_noise() -> None:
     assert schedule.signal[0] > 0.999
     assert schedule.signal[-1] < 0.01
     assert (schedule.signal.diff() < 0).all()
-    assert schedule.sampling_steps(4) == [999, 749, 499, 249]
+    steps = schedule.sampling_steps(4)
+    assert steps[0] == 999
+    for count in (1, 4, 8, 50):
+        steps = schedule.sampling_steps(count)
+        assert len(steps) == count
+        assert steps == sorted(set(steps), reverse=True)
+        assert steps[-1] >= 0
     with pytest.raises(ValueError, match="1 to 1000"):
         schedule.sampling_steps(0)
 
 
+def test_the_solver_follows_the_exact_path_of_a_normal_distribution() -> None:
+    """For data drawn from N(m, s²) the denoiser and where each noise must end are known in closed form."""
+    schedule, mean, spread = NoiseSchedule(1000, "x0"), 0.7, 1.5
+    noise = torch.linspace(-2, 2, 9).view(1, 9, 1)
+
+    def solve(count: int) -> torch.Tensor:
+        solver, x_t = MultistepSolver(schedule, count), noise
+        for step in solver.steps:
+            signal, sigma = schedule.signal[step], schedule.noise[step]
+            gain = signal * spread**2 / (signal**2 * spread**2 + sigma**2)
+            x_t = solver.advance(x_t, mean + gain * (x_t - signal * mean))
+        return x_t
+
+    exact = mean + spread * noise
+    errors = [float((solve(count) - exact).abs().max()) for count in (4, 8, 32)]
+    assert errors[0] > errors[1] > errors[2]
+    assert errors[1] < 0.1
+    assert errors[2] < 0.02
+
+
 def test_known_frames_come_back_exactly_and_the_rest_is_drawn() -> None:
     given = condition(known_frames=6)
-    drawn = tiny_emodiff().sample(given, torch.randn(2, 40, FACE_CHANNELS), steps=3, guidance=1.5)
+    drawn = tiny_emodiff().sample(given, torch.randn(2, 40, FACE_CHANNELS), steps=3, guidance=Guidance(1.5, 1.2))
     assert torch.equal(drawn[:, :6], given.known[:, :6])
     assert not torch.equal(drawn[:, 6:], given.known[:, 6:])
 
@@ -71,9 +97,9 @@ def test_known_frames_come_back_exactly_and_the_rest_is_drawn() -> None:
 def test_same_noise_same_bits_and_other_noise_other_take() -> None:
     model, given = tiny_emodiff(), condition()
     noise = torch.randn(2, 40, FACE_CHANNELS)
-    first, again = (model.sample(given, noise, 4, 1.3) for _ in range(2))
+    first, again = (model.sample(given, noise, 4, Guidance(1.3, 1.3)) for _ in range(2))
     assert torch.equal(first, again)
-    other = model.sample(given, torch.randn(2, 40, FACE_CHANNELS), 4, 1.3)
+    other = model.sample(given, torch.randn(2, 40, FACE_CHANNELS), 4, Guidance(1.3, 1.3))
     assert (first - other).abs().mean() > 0.01
 
 
@@ -95,10 +121,11 @@ def test_dropped_conditions_do_not_matter_and_kept_ones_do() -> None:
 def test_guidance_of_one_is_the_plain_condition() -> None:
     model, given = tiny_emodiff(), condition()
     noise = torch.randn(2, 40, FACE_CHANNELS)
-    plain = model.sample(given, noise, 3, 1.0)
-    nearly = model.sample(given, noise, 3, 1.0 + 1e-6)
+    plain = model.sample(given, noise, 3)
+    nearly = model.sample(given, noise, 3, Guidance(1.0 + 1e-6, 1.0))
     torch.testing.assert_close(plain, nearly, atol=1e-3, rtol=1e-3)
-    assert (plain - model.sample(given, noise, 3, 3.0)).abs().max() > 1e-2
+    for scale in (Guidance(emotion=3), Guidance(style=3)):
+        assert (plain - model.sample(given, noise, 3, scale)).abs().max() > 1e-2
 
 
 def test_sampling_stops_between_steps() -> None:
@@ -110,7 +137,7 @@ def test_sampling_stops_between_steps() -> None:
             raise Cancelled("stopped")
 
     with pytest.raises(Cancelled):
-        tiny_emodiff().sample(condition(), torch.randn(2, 40, FACE_CHANNELS), 8, 1.0, stop_at_third)
+        tiny_emodiff().sample(condition(), torch.randn(2, 40, FACE_CHANNELS), 8, before_step=stop_at_third)
     assert len(steps) == 3
 
 

@@ -16,7 +16,7 @@ import torch
 from blendshape_rigs.arkit import ARKIT_COUNT, ARKIT_INDEX
 from model_server.audio.phone_track import FRAME_RATE, PhoneTrack
 from model_server.audio.phones import PHONES
-from model_server.models.emodiff import FACE_CHANNELS, EmoDiff, EmoDiffCondition
+from model_server.models.emodiff import FACE_CHANNELS, NO_GUIDANCE, EmoDiff, EmoDiffCondition, Guidance
 from model_server.models.lip_refiner import LipRefiner
 
 from .request import EmotionTrack
@@ -50,11 +50,11 @@ class Sampling:
 
     Attributes:
         steps: diffusion steps.
-        guidance: classifier-free guidance scale. At 1 there is none, at half the work; more exaggerates the emotion.
+        guidance: scales of classifier-free guidance.
     """
 
-    steps: int = 20
-    guidance: float = 1.0
+    steps: int = 8
+    guidance: Guidance = NO_GUIDANCE
 
 
 class FrameQueue:
