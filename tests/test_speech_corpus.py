@@ -14,7 +14,8 @@ pytest.importorskip("pocketsphinx", reason="corpus making needs the extra 'train
 from model_server.audio.features import SAMPLE_RATE
 from model_server.audio.phones import MOUTH_CLASS_OF, PHONE_INDEX, PHONES
 from model_server.training.evaluate_encoder import BILABIAL, match_spans
-from model_server.training.speech_corpus.augment import augment, mu_law, reverberate
+from model_server.training.speech_corpus.augment import augment, reverberate
+from model_server.training.speech_corpus.backgrounds import Backgrounds
 from model_server.training.speech_corpus.engines import VOICES, flite
 from model_server.training.speech_corpus.phone_sets import festival_phones
 from model_server.training.speech_corpus.sessions import (
@@ -70,10 +71,10 @@ def test_shift_of_labels_is_found(shift: float) -> None:
 
 def test_sessions_keep_sound_and_labels_in_step(tmp_path: Path) -> None:
     utterances = [beeps(12, seed) for seed in range(4)]
-    babble = utterances[0].samples
-    for noise in (None, babble):
-        session = make_session(utterances, noise, np.random.default_rng(3))
-        assert len(session.mel) == 2 * len(session.phones)
+    backgrounds = Backgrounds.make(utterances, np.random.default_rng(0))
+    for around in (None, backgrounds):
+        session = make_session(utterances, around, np.random.default_rng(3))
+        assert len(session.mel) == 2 * len(session) == 2 * len(session.pitch) == 2 * len(session.loudness)
         pairs = session.mel.astype(np.float32).reshape(len(session.phones), 2, 64).mean(axis=1)
         high = pairs[:, 40:].max(axis=1) - pairs[:, 8:30].max(axis=1)
         is_i, is_a = (session.phones == PHONE_INDEX[p] for p in "ia")
@@ -83,8 +84,9 @@ def test_sessions_keep_sound_and_labels_in_step(tmp_path: Path) -> None:
     save_sessions(tmp_path / "x.npz", sessions)
     again = load_sessions(tmp_path / "x.npz")
     assert all(
-        np.array_equal(a.mel, b.mel) and np.array_equal(a.phones, b.phones)
+        np.array_equal(getattr(a, name), getattr(b, name))
         for a, b in zip(sessions, again, strict=True)
+        for name in ("mel", "phones", "pitch", "loudness")
     )
     corpus = SpeechSet([tmp_path / "x.npz"])
     assert np.isfinite(corpus.sessions[0].mel).all() and corpus.prior.shape == (64,)
@@ -101,12 +103,11 @@ def test_shards_come_back_as_they_were(tmp_path: Path) -> None:
 def test_augmentation_stays_finite_and_in_place() -> None:
     click = np.zeros(SAMPLE_RATE, np.float32)
     click[5000] = 0.8
+    backgrounds = Backgrounds.make([beeps(20, 0)], np.random.default_rng(0))
     for seed in range(20):
-        made = augment(click, beeps(20, 0).samples[:SAMPLE_RATE], np.random.default_rng(seed))
+        made = augment(click, backgrounds, np.random.default_rng(seed))
         assert made.shape == click.shape and np.isfinite(made).all() and np.abs(made).max() <= 1
     assert abs(int(np.abs(reverberate(click, np.random.default_rng(0))).argmax()) - 5000) <= 1
-    wave = np.linspace(-1, 1, 1000, dtype=np.float32)
-    assert np.abs(mu_law(wave) - wave).max() < 0.03
 
 
 def test_warping_moves_formants_and_keeps_flat_spectra() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,7 @@ class SpeechSet:
             raise SystemExit("no sessions found; make them with model_server.training.speech_corpus.sessions")
         self.prior = mean_speech(self.sessions) if prior is None else prior
         self.sessions = [
-            Session(RunningMean(self.prior).push(s.mel.astype(np.float32)).astype(np.float16), s.phones)
+            replace(s, mel=RunningMean(self.prior).push(s.mel.astype(np.float32)).astype(np.float16))
             for s in self.sessions
         ]
         self.chances = torch.tensor(weights)

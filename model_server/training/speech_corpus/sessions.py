@@ -1,4 +1,4 @@
-"""Sessions: several utterances of one voice in one place, augmented, as log-mel spectra with labels.
+"""Sessions: several utterances of one voice in one place, augmented, as features with labels.
 
 ``python -m model_server.training.speech_corpus.sessions --copies 3`` makes them from the corpus; what is already
 there is left as it is.
@@ -7,97 +7,167 @@ there is left as it is.
 from __future__ import annotations
 
 import argparse
-from concurrent.futures import ProcessPoolExecutor
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import soxr
 
 from model_server.audio.features import SAMPLE_RATE, LogMelStream
 from model_server.audio.phone_track import FRAME_RATE
-from model_server.audio.phones import PHONE_INDEX
+from model_server.audio.phones import PHONE_INDEX, PHONES, VOICELESS
+from model_server.audio.prosody import FRAME_SAMPLES, ProsodyStream
+from model_server.errors import ConfigError
 
-from .augment import augment, breaths
+from .augment import augment
+from .backgrounds import Backgrounds, breath
 from .utterance import FloatArray, Utterance, load_shard
+from .voice_change import VoiceChange
 
 _SESSION_SECONDS = 20.0
+_PROSODY_DELAY = 2
+_PROSODY_BLOCK = 50
+# A noise gate closes no shorter pauses than this.
+_GATE_SECONDS = 0.12
+_SIL = PHONE_INDEX["sil"]
+_VOICED = np.array([phone not in VOICELESS for phone in PHONES], np.float32)
+_INTERLUDES = {"music": 0.4, "noise": 0.2, "applause": 0.2, "voices": 0.1, "hum": 0.1}
 
 
 @dataclass(frozen=True)
 class Session:
-    """Log-mel spectra (2 T, 64) at 100 frames a second and phones (T,) at 50, frame by frame in step."""
+    """Features of some twenty seconds, frame by frame in step.
+
+    Attributes:
+        mel: (2 T, 64) natural logarithms of mel power at 100 frames a second.
+        phones: (T,) indices into ``PHONES`` at 50 frames a second.
+        pitch: (T,) semitones above the voice's running median, as in ``PhoneTrack``; 0 where unvoiced.
+        loudness: (T,) as in ``PhoneTrack``.
+    """
 
     mel: npt.NDArray[np.float16]
     phones: npt.NDArray[np.uint8]
+    pitch: npt.NDArray[np.float16]
+    loudness: npt.NDArray[np.float16]
+
+    def __len__(self) -> int:
+        return len(self.phones)
 
 
 def session_mel(samples: FloatArray) -> FloatArray:
     """Return the whole frames of log-mel spectra of ``samples``, frame ``j`` centred on (j + 0.5) / 100 s."""
     stream = LogMelStream()
-    count = len(samples) // 320 * 320
+    count = len(samples) // FRAME_SAMPLES * FRAME_SAMPLES
     late = np.zeros(LogMelStream.DELAY * 160, np.float32)
     return stream.push(np.concatenate([samples[:count], late]))[LogMelStream.DELAY :]
 
 
+def session_prosody(samples: FloatArray, phones: npt.NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
+    """Return (T,) pitch and (T,) loudness of sound with (T,) phones, as a listener that hears no phone wrong."""
+    stream = ProsodyStream(_PROSODY_DELAY)
+    block = _PROSODY_BLOCK * FRAME_SAMPLES
+    blocks = -(-(len(phones) + _PROSODY_DELAY) // _PROSODY_BLOCK)
+    padded = np.zeros(blocks * block, np.float32)
+    padded[: len(phones) * FRAME_SAMPLES] = samples[: len(phones) * FRAME_SAMPLES]
+    voicing = np.zeros(blocks * _PROSODY_BLOCK, np.float32)
+    voicing[_PROSODY_DELAY : _PROSODY_DELAY + len(phones)] = _VOICED[phones]
+    parts = [
+        stream.push(padded[number * block :][:block], voicing[number * _PROSODY_BLOCK :][:_PROSODY_BLOCK])
+        for number in range(blocks)
+    ]
+    pitch, loudness = (np.concatenate(column)[_PROSODY_DELAY:][: len(phones)] for column in zip(*parts, strict=True))
+    return pitch, loudness
+
+
 def _pause(generator: np.random.Generator) -> FloatArray:
     count = int(generator.choice([generator.uniform(0.02, 0.2), generator.uniform(0.2, 1.2)]) * SAMPLE_RATE)
-    return breaths(count, generator) if generator.random() < 0.4 else np.zeros(count, np.float32)
+    return breath(count, generator) if generator.random() < 0.4 else np.zeros(count, np.float32)
 
 
-def make_session(utterances: list[Utterance], babble: FloatArray | None, generator: np.random.Generator) -> Session:
-    """Return utterances of one voice as a session; without ``babble`` (any length) the sound is left clean."""
-    speed = 1.0 if babble is None else float(np.exp(generator.uniform(np.log(0.86), np.log(1.16))))
-    pieces: list[FloatArray] = []
+def _interlude(backgrounds: Backgrounds, generator: np.random.Generator) -> FloatArray:
+    """Return up to six seconds in which nobody speaks: music, noise, applause, the murmur of others."""
+    count = int(generator.uniform(0.5, 6) * SAMPLE_RATE)
+    kind = str(generator.choice(list(_INTERLUDES), p=list(_INTERLUDES.values())))
+    sound = backgrounds.bed(kind, count, generator)
+    fade = min(count // 2, int(generator.uniform(0.005, 0.5) * SAMPLE_RATE))
+    sound[:fade] *= np.linspace(0, 1, fade, dtype=np.float32)
+    sound[count - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
+    # Speech comes at about -20 decibels.
+    return np.asarray(sound * np.float32(10 ** (generator.uniform(-45, -17) / 20)))
+
+
+def _join(pieces: list[Utterance]) -> Utterance:
+    """Return sounds one after the other; what a piece does not label is silence."""
     phones: list[int] = []
     ends: list[float] = []
     position = 0
-
-    def add(samples: FloatArray, symbols: npt.NDArray[np.uint8], stops: npt.NDArray[np.float64]) -> None:
-        nonlocal position
+    for piece in pieces:
         begin = position / SAMPLE_RATE
-        position += len(samples)
-        phones.extend(symbols.tolist())
-        ends.extend(np.minimum(begin + stops, position / SAMPLE_RATE).tolist())
-        phones.append(PHONE_INDEX["sil"])
-        ends.append(position / SAMPLE_RATE)
-        pieces.append(samples)
+        position += len(piece.samples)
+        phones += [*piece.phones.tolist(), _SIL]
+        ends += [*np.minimum(begin + piece.ends, position / SAMPLE_RATE).tolist(), position / SAMPLE_RATE]
+    return Utterance(np.concatenate([p.samples for p in pieces]), np.array(phones, np.uint8), np.array(ends))
 
+
+def _gate(samples: FloatArray, whole: Utterance) -> FloatArray:
+    """Return the sound with pure zeros in its pauses, as editors and noise gates leave it."""
+    silent = whole.labels(SAMPLE_RATE / 160, len(samples) // 160 + 1) == _SIL
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], silent, [False]]).astype(int))).reshape(-1, 2) * 160
+    gated = samples.copy()
+    margin = int(0.03 * SAMPLE_RATE)
+    for first, last in edges:
+        if last - first > _GATE_SECONDS * SAMPLE_RATE:
+            gated[first + margin : last - margin] = 0
+    return gated
+
+
+def _silence(samples: FloatArray) -> Utterance:
+    return Utterance(samples, np.zeros(0, np.uint8), np.zeros(0))
+
+
+def make_session(
+    utterances: list[Utterance], backgrounds: Backgrounds | None, generator: np.random.Generator
+) -> Session:
+    """Return utterances of one voice as a session; without ``backgrounds`` the voice and the sound are left clean."""
+    pieces: list[Utterance] = []
+    change = VoiceChange() if backgrounds is None else VoiceChange.draw(generator)
     for utterance in utterances:
-        add(_pause(generator), np.zeros(0, np.uint8), np.zeros(0))
-        samples = utterance.samples
-        if speed != 1:
-            samples = soxr.resample(samples, SAMPLE_RATE * speed, SAMPLE_RATE)
-        add(samples, utterance.phones, utterance.ends / speed)
-    add(_pause(generator), np.zeros(0, np.uint8), np.zeros(0))
-    sound = np.concatenate(pieces)
-    if babble is not None:
-        sound = augment(sound, np.resize(babble, len(sound)), generator)
+        pieces.append(_silence(_pause(generator)))
+        if backgrounds is not None and generator.random() < 0.12:
+            pieces.append(_silence(_interlude(backgrounds, generator)))
+        spoken = change(utterance)
+        if backgrounds is not None:
+            level = np.float32(10 ** (generator.uniform(-8, 0) / 20))
+            spoken = Utterance(spoken.samples * level, spoken.phones, spoken.ends)
+        pieces.append(spoken)
+    pieces.append(_silence(_pause(generator)))
+    whole = _join(pieces)
+    sound = whole.samples
+    if backgrounds is not None:
+        sound = augment(sound, backgrounds, generator)
+        if generator.random() < 0.12:
+            sound = _gate(sound, whole)
     mel = session_mel(sound)
-    whole = Utterance(sound, np.array(phones, np.uint8), np.array(ends))
-    return Session(mel.astype(np.float16), whole.labels(FRAME_RATE, len(mel) // 2))
+    phones = whole.labels(FRAME_RATE, len(mel) // 2)
+    pitch, loudness = session_prosody(sound, phones)
+    return Session(mel.astype(np.float16), phones, pitch.astype(np.float16), loudness.astype(np.float16))
 
 
 def make_sessions(utterances: list[Utterance], clean: bool, generator: np.random.Generator) -> list[Session]:
     """Return all utterances once, in random order, as sessions of about 20 s."""
+    backgrounds = None if clean else Backgrounds.make(utterances, generator)
     order = generator.permutation(len(utterances))
     sessions: list[Session] = []
     group: list[Utterance] = []
     for number, index in enumerate(order):
         group.append(utterances[index])
         if sum(u.seconds for u in group) >= _SESSION_SECONDS or number == len(order) - 1:
-            sessions.append(make_session(group, None if clean else _babble(utterances, generator), generator))
+            sessions.append(make_session(group, backgrounds, generator))
             group = []
     return sessions
-
-
-def _babble(utterances: list[Utterance], generator: np.random.Generator) -> FloatArray:
-    """Return six seconds of several voices at once, backwards so that no phones are heard in them."""
-    total = np.zeros(6 * SAMPLE_RATE, np.float32)
-    for index in generator.integers(0, len(utterances), generator.integers(3, 7)):
-        total += np.resize(utterances[index].samples[::-1], len(total))
-    return total
 
 
 def save_sessions(path: Path, sessions: list[Session]) -> None:
@@ -105,48 +175,123 @@ def save_sessions(path: Path, sessions: list[Session]) -> None:
     partial = path.with_suffix(".partial.npz")
     np.savez(
         partial,
+        counts=np.array([len(session) for session in sessions]),
         mel=np.concatenate([session.mel for session in sessions]),
         phones=np.concatenate([session.phones for session in sessions]),
-        counts=np.array([len(session.phones) for session in sessions]),
+        pitch=np.concatenate([session.pitch for session in sessions]),
+        loudness=np.concatenate([session.loudness for session in sessions]),
     )
     partial.replace(path)
 
 
 def load_sessions(path: Path) -> list[Session]:
-    """Return the sessions of :func:`save_sessions`."""
+    """Return the sessions of :func:`save_sessions`.
+
+    Raises:
+        ConfigError: for a file of another version.
+    """
     with np.load(path, allow_pickle=False) as data:
+        missing = {"counts", "mel", "phones", "pitch", "loudness"} - set(data.files)
+        if missing:
+            raise ConfigError(f"'{path}' has no {' and no '.join(sorted(missing))}; delete it and make it again")
         edges = np.cumsum(data["counts"])[:-1]
-        mels, phones = np.split(data["mel"], 2 * edges), np.split(data["phones"], edges)
-    return [Session(mel, labels) for mel, labels in zip(mels, phones, strict=True)]
+        columns = [np.split(data[name], edges) for name in ("phones", "pitch", "loudness")]
+        mels = np.split(data["mel"], 2 * edges)
+    return [Session(mel, *column) for mel, *column in zip(mels, *columns, strict=True)]
 
 
-def make_file(voice: Path, copy: int, seed: int, out: Path) -> str:
-    """Make one copy of one voice; copy -1 is clean, all others are augmented."""
+@dataclass(frozen=True)
+class SessionFile:
+    """What a file of sessions holds, read without its sound.
+
+    Attributes:
+        path: the file, ``<voice>.<copy>.npz``.
+        voice: name of the voice.
+        copy: which copy of it: -1 is clean, the others are augmented, each in another way.
+        counts: (S,) frames of each session at 50 a second.
+    """
+
+    path: Path
+    voice: str
+    copy: int
+    counts: npt.NDArray[np.int64]
+
+    @property
+    def seconds(self) -> float:
+        """How long its sessions are together."""
+        return float(self.counts.sum()) / FRAME_RATE
+
+
+def index_sessions(folder: Path) -> list[SessionFile]:
+    """Return what every finished file of sessions in ``folder`` holds, by name; reads a few bytes of each."""
+    found = []
+    for path in sorted(folder.glob("*.*.npz")):
+        voice, copy = path.name.removesuffix(".npz").rsplit(".", 1)
+        if copy == "partial":
+            continue
+        with np.load(path, allow_pickle=False) as data:
+            found.append(SessionFile(path, voice, int(copy), data["counts"].astype(np.int64)))
+    return found
+
+
+def make_file(voice: Path, copy: int, seed: int, out: Path) -> tuple[float, float]:
+    """Make one copy of one voice: -1 is clean, all others are augmented; returns seconds of sound and of processor."""
+    started = time.process_time()
     generator = np.random.default_rng([seed, copy + 1, *voice.stem.encode()])
-    save_sessions(out, make_sessions(load_shard(voice), copy < 0, generator))
-    return out.name
+    sessions = make_sessions(load_shard(voice), copy < 0, generator)
+    save_sessions(out, sessions)
+    return sum(map(len, sessions)) / FRAME_RATE, time.process_time() - started
+
+
+def make_files(
+    corpus: Path, folder: Path, copies: int, jobs: int, seed: int, voices: list[str] | None = None
+) -> Iterator[tuple[Path, float, float]]:
+    """Make what is missing or older than its voice: ``copies`` augmented copies and a clean one of every voice.
+
+    Args:
+        corpus: folder of the voices' shards.
+        folder: where session files go.
+        copies: augmented copies of each voice.
+        jobs: processes that work at once.
+        seed: the same seed gives the same sessions.
+        voices: names of the voices; all in ``corpus`` where none are given.
+
+    Yields:
+        each new file, the seconds of sound in it and the processor seconds that it took.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    shards = sorted(path for path in corpus.glob("*.npz") if ".partial" not in path.name)
+    if voices is not None:
+        shards = [shard for shard in shards if shard.stem in voices]
+    with ProcessPoolExecutor(jobs) as pool:
+        work = {}
+        for copy in (0, -1, *range(1, copies)):
+            for shard in shards:
+                out = folder / f"{shard.stem}.{copy}.npz"
+                if not out.exists() or out.stat().st_mtime < shard.stat().st_mtime:
+                    work[pool.submit(make_file, shard, copy, seed, out)] = out
+        try:
+            for job in as_completed(work):
+                yield work[job], *job.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def main() -> None:
     """Make the sessions of every voice of the corpus: augmented copies, and one clean copy numbered -1."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--corpus", type=Path, default=Path("runs/speech_corpus"))
-    parser.add_argument("--folder", type=Path, default=Path("runs/speech_sessions"))
+    parser.add_argument("--folder", type=Path, default=Path("runs/sessions"))
+    parser.add_argument("--voices", nargs="+", help="default: all of the corpus")
     parser.add_argument("--copies", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    arguments.folder.mkdir(parents=True, exist_ok=True)
-    voices = sorted(path for path in arguments.corpus.glob("*.npz") if ".partial" not in path.name)
-    with ProcessPoolExecutor(arguments.jobs) as pool:
-        jobs = []
-        for copy in (0, -1, *range(1, arguments.copies)):
-            for voice in voices:
-                out = arguments.folder / f"{voice.stem}.{copy}.npz"
-                if not out.exists():
-                    jobs.append(pool.submit(make_file, voice, copy, arguments.seed, out))
-        for job in jobs:
-            print(job.result(), flush=True)
+    made = make_files(
+        arguments.corpus, arguments.folder, arguments.copies, arguments.jobs, arguments.seed, arguments.voices
+    )
+    for path, seconds, took in made:
+        print(f"{path.name}: {seconds:.0f} s, {seconds / took:.0f} times real time", flush=True)
 
 
 if __name__ == "__main__":
