@@ -26,6 +26,7 @@ COMMANDS = {
     "demo": "model_server.commands.demo",
     "evaluate": "model_server.commands.evaluate",
     "bench": "model_server.commands.bench",
+    "capture": "model_server.commands.capture",
     "convert": "model_server.commands.convert",
     "serve": "model_server.commands.serve",
     "info": "model_server.commands.info",

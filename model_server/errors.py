@@ -3,6 +3,7 @@
 DreamTalkError
 ├── AudioError        a recording that cannot be decoded or used
 ├── PortraitError     an image that cannot be used as a portrait
+├── CaptureError      a video from which no face can be captured
 ├── WeightsError      a weights file that is missing, broken or made for another version
 ├── ConfigError       an unknown or out-of-range setting
 ├── ExportError       an output file that could not be written
@@ -20,6 +21,10 @@ class AudioError(DreamTalkError):
 
 class PortraitError(DreamTalkError):
     """An image that cannot be used as a portrait."""
+
+
+class CaptureError(DreamTalkError):
+    """A video from which no face can be captured."""
 
 
 class WeightsError(DreamTalkError):

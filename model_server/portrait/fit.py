@@ -41,7 +41,7 @@ _MOUTH_SHAPES = (
 # Lines that MediaPipe's C++ parts print on every start; everything else is passed on.
 _NOISE = re.compile(
     rb"Created TensorFlow Lite XNNPACK delegate|before absl::InitializeLog|inference_feedback_manager"
-    rb"|landmark_projection_calculator|gl_context|XNNPACK|GL version"
+    rb"|landmark_projection_calculator|gl_context|XNNPACK|xnnpack|GL version"
 )
 
 
