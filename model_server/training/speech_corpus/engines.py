@@ -16,6 +16,7 @@ from model_server.audio.phones import from_arpabet
 
 from .align import align_words, pad, recognise_words
 from .espeak import speak_espeak
+from .needs import FORTUNES, Need
 from .phone_sets import festival_phones
 from .texts import sentence, spoken_words
 from .utterance import FloatArray, Utterance, timed, to_16k
@@ -45,6 +46,8 @@ class Voice:
         source: makes the utterances.
         exact: whether the engine itself told the times.
         held_out: whether it is kept for validation.
+        language: ISO 639 code of what it speaks; "mul" for several.
+        needs: what must be installed for it.
     """
 
     name: str
@@ -53,6 +56,8 @@ class Voice:
     source: Source
     exact: bool = True
     held_out: bool = False
+    language: str = "en"
+    needs: tuple[Need, ...] = ()
 
 
 def _sentences(language: str, seed: int) -> Iterator[str]:
@@ -214,31 +219,127 @@ def prompts(seconds: float, seed: int, corpus: Path) -> Iterator[Utterance]:
 
 HOUR = 3600.0
 _FESTVOX = "BSD-like (Festival)"
+_FLITE = (Need("flite", "flite"), FORTUNES)
+_RHVOICE = (Need("RHVoice-test", "rhvoice"), Need("/usr/share/RHVoice/languages/English", "rhvoice-english"), FORTUNES)
+_PICO = (Need("pico2wave", "libttspico-utils"), FORTUNES)
+
+
+def _festival_needs(voice: str, package: str) -> tuple[Need, ...]:
+    return (Need("festival", "festival"), Need(f"/usr/share/festival/voices/{voice}", package), FORTUNES)
+
 
 VOICES: tuple[Voice, ...] = (
-    Voice("flite_slt", "BSD-like (CMU Arctic)", 0.45 * HOUR, flite("slt")),
-    Voice("flite_rms", "BSD-like (CMU Arctic)", 0.55 * HOUR, flite("rms")),
-    Voice("flite_kal16", "BSD-like (CMU)", 0.25 * HOUR, flite("kal16")),
-    Voice("flite_awb", "BSD-like (CMU Arctic)", 0.15 * HOUR, flite("awb"), held_out=True),
-    Voice("festival_slt_hts", "BSD-like (CMU Arctic)", 0.2 * HOUR, festival("cmu_us_slt_arctic_hts", "en")),
-    Voice("festival_ked", _FESTVOX, 0.25 * HOUR, festival("ked_diphone", "en")),
-    Voice("festival_lp", "GPL-2+ (Italian Festival)", 0.25 * HOUR, festival("lp_diphone", "it", "latin-1")),
+    Voice("flite_slt", "BSD-like (CMU Arctic)", 0.45 * HOUR, flite("slt"), needs=_FLITE),
+    Voice("flite_rms", "BSD-like (CMU Arctic)", 0.55 * HOUR, flite("rms"), needs=_FLITE),
+    Voice("flite_kal16", "BSD-like (CMU)", 0.25 * HOUR, flite("kal16"), needs=_FLITE),
+    Voice("flite_awb", "BSD-like (CMU Arctic)", 0.15 * HOUR, flite("awb"), held_out=True, needs=_FLITE),
     Voice(
-        "festival_pc", "GPL-2+ (Italian Festival)", 0.12 * HOUR, festival("pc_diphone", "it", "latin-1"), held_out=True
+        "festival_slt_hts",
+        "BSD-like (CMU Arctic)",
+        0.2 * HOUR,
+        festival("cmu_us_slt_arctic_hts", "en"),
+        needs=_festival_needs("us/cmu_us_slt_arctic_hts", "festvox-us-slt-hts"),
     ),
-    Voice("festival_czech_ph", "GPL-2+ (Brailcom)", 0.15 * HOUR, festival("czech_ph", "cs", "iso-8859-2")),
-    Voice("festival_czech_dita", "GPL-2+ (Brailcom)", 0.25 * HOUR, festival("czech_dita", "cs", "iso-8859-2")),
-    Voice("festival_czech_machac", "GPL-2+ (Brailcom)", 0.25 * HOUR, festival("czech_machac", "cs", "iso-8859-2")),
-    Voice("festival_czech_krb", "GPL-2+ (Brailcom)", 0.2 * HOUR, festival("czech_krb", "cs", "iso-8859-2")),
-    Voice("festival_finnish_lj", "LGPL-2+ (Suopuhe)", 0.2 * HOUR, festival("suo_fi_lj_diphone", "fi", "latin-1")),
-    Voice("festival_finnish_mv", "LGPL-2+ (Suopuhe)", 0.2 * HOUR, festival("hy_fi_mv_diphone", "fi", "latin-1")),
-    Voice("festival_catalan_ona", "LGPL-2.1+ (UPC)", 0.2 * HOUR, festival("upc_ca_ona_hts", "ca", "latin-1")),
-    Voice("festvox_ru", "BSD-like (festvox-ru)", 2.0 * HOUR, russian_recordings),
-    Voice("espeak", "output of GPL-3 espeak-ng", 0.6 * HOUR, espeak),
-    Voice("rhvoice_alan", "LGPL-2.1+ (RHVoice)", 0.3 * HOUR, rhvoice("alan"), exact=False),
-    Voice("rhvoice_bdl", "LGPL-2.1+ (RHVoice)", 0.3 * HOUR, rhvoice("bdl"), exact=False),
-    Voice("rhvoice_clb", "LGPL-2.1+ (RHVoice)", 0.4 * HOUR, rhvoice("clb"), exact=False),
-    Voice("pico_en_us", "Apache-2.0 (SVOX)", 0.3 * HOUR, pico("en-US"), exact=False),
-    Voice("pico_en_gb", "Apache-2.0 (SVOX)", 0.3 * HOUR, pico("en-GB"), exact=False),
-    Voice("prompts_en", "CC BY-SA 3.0 (Allison Smith, Digium)", 1.0 * HOUR, prompts, exact=False),
-)  # fmt: skip
+    Voice(
+        "festival_ked",
+        _FESTVOX,
+        0.25 * HOUR,
+        festival("ked_diphone", "en"),
+        needs=_festival_needs("english/ked_diphone", "festvox-kdlpc16k"),
+    ),
+    Voice(
+        "festival_lp",
+        "GPL-2+ (Italian Festival)",
+        0.25 * HOUR,
+        festival("lp_diphone", "it", "latin-1"),
+        language="it",
+        needs=_festival_needs("italian/lp_diphone", "festvox-italp16k"),
+    ),
+    Voice(
+        "festival_pc",
+        "GPL-2+ (Italian Festival)",
+        0.12 * HOUR,
+        festival("pc_diphone", "it", "latin-1"),
+        held_out=True,
+        language="it",
+        needs=_festival_needs("italian/pc_diphone", "festvox-itapc16k"),
+    ),
+    Voice(
+        "festival_czech_ph",
+        "GPL-2+ (Brailcom)",
+        0.15 * HOUR,
+        festival("czech_ph", "cs", "iso-8859-2"),
+        language="cs",
+        needs=_festival_needs("czech/czech_ph", "festvox-czech-ph"),
+    ),
+    Voice(
+        "festival_czech_dita",
+        "GPL-2+ (Brailcom)",
+        0.25 * HOUR,
+        festival("czech_dita", "cs", "iso-8859-2"),
+        language="cs",
+        needs=_festival_needs("czech/czech_dita", "festvox-czech-dita"),
+    ),
+    Voice(
+        "festival_czech_machac",
+        "GPL-2+ (Brailcom)",
+        0.25 * HOUR,
+        festival("czech_machac", "cs", "iso-8859-2"),
+        language="cs",
+        needs=_festival_needs("czech/czech_machac", "festvox-czech-machac"),
+    ),
+    Voice(
+        "festival_czech_krb",
+        "GPL-2+ (Brailcom)",
+        0.2 * HOUR,
+        festival("czech_krb", "cs", "iso-8859-2"),
+        language="cs",
+        needs=_festival_needs("czech/czech_krb", "festvox-czech-krb"),
+    ),
+    Voice(
+        "festival_finnish_lj",
+        "LGPL-2+ (Suopuhe)",
+        0.2 * HOUR,
+        festival("suo_fi_lj_diphone", "fi", "latin-1"),
+        language="fi",
+        needs=_festival_needs("finnish/suo_fi_lj_diphone", "festvox-suopuhe-lj"),
+    ),
+    Voice(
+        "festival_finnish_mv",
+        "LGPL-2+ (Suopuhe)",
+        0.2 * HOUR,
+        festival("hy_fi_mv_diphone", "fi", "latin-1"),
+        language="fi",
+        needs=_festival_needs("finnish/hy_fi_mv_diphone", "festvox-suopuhe-mv"),
+    ),
+    Voice(
+        "festival_catalan_ona",
+        "LGPL-2.1+ (UPC)",
+        0.2 * HOUR,
+        festival("upc_ca_ona_hts", "ca", "latin-1"),
+        language="ca",
+        needs=_festival_needs("catalan/upc_ca_ona_hts", "festvox-ca-ona-hts"),
+    ),
+    Voice("festvox_ru", "BSD-like (festvox-ru)", 2.0 * HOUR, russian_recordings, language="ru"),
+    Voice(
+        "espeak",
+        "output of GPL-3 espeak-ng",
+        0.6 * HOUR,
+        espeak,
+        language="mul",
+        needs=(Need("espeak-ng", "espeak-ng"), FORTUNES),
+    ),
+    Voice("rhvoice_alan", "LGPL-2.1+ (RHVoice)", 0.3 * HOUR, rhvoice("alan"), exact=False, needs=_RHVOICE),
+    Voice("rhvoice_bdl", "LGPL-2.1+ (RHVoice)", 0.3 * HOUR, rhvoice("bdl"), exact=False, needs=_RHVOICE),
+    Voice("rhvoice_clb", "LGPL-2.1+ (RHVoice)", 0.4 * HOUR, rhvoice("clb"), exact=False, needs=_RHVOICE),
+    Voice("pico_en_us", "Apache-2.0 (SVOX)", 0.3 * HOUR, pico("en-US"), exact=False, needs=_PICO),
+    Voice("pico_en_gb", "Apache-2.0 (SVOX)", 0.3 * HOUR, pico("en-GB"), exact=False, needs=_PICO),
+    Voice(
+        "prompts_en",
+        "CC BY-SA 3.0 (Allison Smith, Digium)",
+        1.0 * HOUR,
+        prompts,
+        exact=False,
+        needs=(Need(str(_PROMPTS), "asterisk-core-sounds-en-g722"),),
+    ),
+)
