@@ -42,25 +42,41 @@ class Word:
     pronunciations: tuple[tuple[str, ...], ...]
 
 
+@dataclass(frozen=True)
+class AlignedWords:
+    """Words with the times of their phones.
+
+    Attributes:
+        phones: all phones and the silences between words.
+        word_of: for each phone the index of its word, -1 for silence.
+    """
+
+    phones: TimedPhones
+    word_of: tuple[int, ...]
+
+
 @dataclass
 class _Network:
     """States from left to right: silence, the pronunciations of a word, silence, the next word and so on.
 
     Attributes:
         phones: (S,) phone index of each state.
+        word_of: (S,) index of its word, -1 for silence.
         before: (S, K) states from which a state is reached; the first is itself, unused places are -1.
         starts: states in which speech may begin.
         stops: states in which it may end.
     """
 
     phones: list[int] = field(default_factory=list)
+    word_of: list[int] = field(default_factory=list)
     before: list[list[int]] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
     stops: list[int] = field(default_factory=list)
 
-    def add(self, phone: str, before: Sequence[int]) -> int:
+    def add(self, phone: str, word: int, before: Sequence[int]) -> int:
         state = len(self.phones)
         self.phones.append(PHONE_INDEX[phone])
+        self.word_of.append(word)
         self.before.append([state, *before])
         return state
 
@@ -70,13 +86,13 @@ def _network(words: Sequence[Word]) -> _Network:
     silence = _add_silence(network, [])
     network.starts = list(range(silence + 1))
     entries = [silence]
-    for word in words:
+    for index, word in enumerate(words):
         ends = []
         for pronunciation in word.pronunciations:
             before = entries
             for place, phone in enumerate(pronunciation):
-                state = network.add(phone, before)
-                if place == 0 and word is words[0]:
+                state = network.add(phone, index, before)
+                if place == 0 and index == 0:
                     network.starts.append(state)
                 before = [state]
             ends += before
@@ -88,7 +104,7 @@ def _network(words: Sequence[Word]) -> _Network:
 def _add_silence(network: _Network, before: Sequence[int]) -> int:
     """Add a silence of at least ``_SILENCE_FRAMES`` and return its last state."""
     for _ in range(_SILENCE_FRAMES):
-        before = [network.add(SILENCE, before)]
+        before = [network.add(SILENCE, -1, before)]
     return before[0]
 
 
@@ -99,6 +115,11 @@ def phone_prior(posteriors: FloatArray) -> FloatArray:
 
 
 def align(posteriors: FloatArray, words: Sequence[Word], prior: FloatArray | None = None) -> TimedPhones:
+    """Return the phones of :func:`align_words`."""
+    return align_words(posteriors, words, prior).phones
+
+
+def align_words(posteriors: FloatArray, words: Sequence[Word], prior: FloatArray | None = None) -> AlignedWords:
     """Return when each phone of ``words`` is spoken; silences lie between words and at the ends where they are heard.
 
     Viterbi on posteriors divided by the prior (Bourlard and Morgan, Connectionist Speech Recognition, 1994). Within
@@ -123,11 +144,11 @@ def align(posteriors: FloatArray, words: Sequence[Word], prior: FloatArray | Non
             "check that the text belongs to this recording"
         )
     if not len(posteriors):
-        return TimedPhones((), np.zeros(0), np.zeros(0))
+        return AlignedWords(TimedPhones((), np.zeros(0), np.zeros(0)), ())
     prior = phone_prior(posteriors) if prior is None else prior
     scores = np.log(np.maximum(posteriors, POSTERIOR_FLOOR) / prior).astype(np.float32)
     path = next(path for beam in _BEAMS if (path := _best_path(scores, network, beam)) is not None)
-    return _timed(path, scores, np.array(network.phones))
+    return _timed(path, scores, network)
 
 
 def agreement(posteriors: FloatArray, phones: TimedPhones) -> float:
@@ -197,8 +218,9 @@ def _reach(before: IntArray) -> IntArray:
     return np.asarray(np.maximum.accumulate(reach), np.int64)
 
 
-def _timed(path: IntArray, scores: FloatArray, phones: IntArray) -> TimedPhones:
+def _timed(path: IntArray, scores: FloatArray, network: _Network) -> AlignedWords:
     """Return the phones of a path with boundaries finer than a frame."""
+    phones = np.array(network.phones)
     # Silence has several states of one phone; two states of any other phone are two phones.
     silent = phones[path] == PHONE_INDEX[SILENCE]
     changes = np.flatnonzero((np.diff(path) != 0) & ~(silent[1:] & silent[:-1])) + 1
@@ -208,6 +230,9 @@ def _timed(path: IntArray, scores: FloatArray, phones: IntArray) -> TimedPhones:
     late = (scores[changes, there] - scores[changes, here]).astype(np.float64)
     crosses = (early < 0) & (late > 0)
     part = np.where(crosses, -early / np.where(crosses, late - early, 1), 0.5)
-    edges = (changes - 0.5 + part) / FRAME_RATE
-    symbols = [PHONES[phones[state]] for state in path[np.append(0, changes)]]
-    return TimedPhones.from_edges(symbols, np.concatenate([[0.0], edges, [len(path) / FRAME_RATE]]))
+    # A phone of one frame may end where it began: it keeps a tenth of its frame.
+    edges = (changes - 0.5 + part.clip(0.05, 0.95)) / FRAME_RATE
+    states = path[np.append(0, changes)]
+    starts, ends = np.append(0.0, edges), np.append(edges, len(path) / FRAME_RATE)
+    timed = TimedPhones(tuple(PHONES[phones[state]] for state in states), starts, ends)
+    return AlignedWords(timed, tuple(network.word_of[state] for state in states))

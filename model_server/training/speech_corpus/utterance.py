@@ -11,11 +11,9 @@ import soxr
 
 from model_server.audio.features import MEL_HOP, MEL_RATE, MEL_WINDOW, SAMPLE_RATE, log_mel
 from model_server.audio.phones import PHONE_INDEX
+from model_server.audio.timed_phones import share_times
 
 FloatArray = npt.NDArray[np.float32]
-
-_STOPS = frozenset("pbtdkɡ")
-_FRICATIVES = frozenset(["s", "z", "ʃ", "ʒ", "f", "v", "x"])
 
 
 @dataclass(frozen=True)
@@ -54,26 +52,10 @@ class Utterance:
 def timed(symbols: list[tuple[str, ...]], ends: list[float], samples: FloatArray) -> Utterance:
     """Return an utterance from engine symbols, each as the inventory's phones, with their end times in seconds.
 
-    A symbol of several phones shares its time: a stop takes 45 % of an affricate, a first vowel 60 % of a diphthong.
-    A symbol of no phones lengthens the one before.
+    Phones of one symbol share its time as in :func:`share_times`.
     """
-    phones: list[int] = []
-    stops: list[float] = []
-    start = 0.0
-    for parts, end in zip(symbols, ends, strict=True):
-        span = max(0.0, end - start)
-        for number, part in enumerate(parts):
-            if len(parts) == 2:
-                first = 0.45 if parts[0] in _STOPS and parts[1] in _FRICATIVES else 0.6
-                share = first if number == 0 else 1.0
-            else:
-                share = (number + 1) / len(parts)
-            phones.append(PHONE_INDEX[part])
-            stops.append(start + share * span)
-        if not parts and stops:
-            stops[-1] = start + span
-        start += span
-    return Utterance(samples, np.array(phones, np.uint8), np.array(stops))
+    phones, stops = share_times(symbols, ends)
+    return Utterance(samples, np.array([PHONE_INDEX[phone] for phone in phones], np.uint8), np.array(stops))
 
 
 def to_16k(samples: npt.NDArray[np.generic], rate: int) -> FloatArray:
