@@ -2,8 +2,9 @@
 
 Each phone has target positions for a few articulatory gestures. Neighbouring phones share time by dominance functions
 (Cohen and Massaro, "Modeling coarticulation in synthetic visual speech", 1993): rounding spreads far ahead, a
-sibilant's narrow jaw gives way to nothing. Constraints that the eye notices (closed lips on p b m, the lower lip at
-the teeth on f v) are then enforced, so that no neighbour and no emotion undoes them.
+sibilant's narrow jaw gives way to nothing. Then come the constraints that the eye notices, in metres between the lips:
+closed on p b m and in silence, the lower lip at the teeth on f v, parted everywhere else. They are the last step, so
+that no neighbour, no speed limit and no emotion undoes them.
 """
 
 from __future__ import annotations
@@ -17,110 +18,51 @@ import numpy.typing as npt
 from blendshape_rigs.arkit import ARKIT_COUNT, ARKIT_INDEX
 from blendshape_rigs.avatar import load_proxy_avatar
 
+from .mouth_limits import LIP_GAP_SPEED, SPEED_LIMITS, reach_minima, slow_down
+from .mouth_pauses import breath_gap, settle_pulse, smack_gap
+from .mouth_targets import (
+    BILABIAL,
+    CLOSING,
+    GESTURES,
+    JAW_CEILINGS,
+    LABIODENTAL,
+    SILENCE,
+    TARGETS,
+    VOWELS,
+    dominance_of,
+)
+from .mouth_timing import PhoneSegments, Times, near, plateau, runs
 from .smoothing import smooth
 
 Array = npt.NDArray[np.float32]
 
-GESTURES = (
-    "jaw",
-    "funnel",
-    "pucker",
-    "spread",
-    "lower",
-    "upper",
-    "roll_lower",
-    "shrug_upper",
-    "tongue",
-    "jaw_forward",
-)
-"""Articulatory gestures: jaw drop, lip funnel and pucker, corner spread, lower lip down, upper lip up, lower lip
-rolled in, upper lip shrug, tongue between the teeth, jaw forward. Each about 0..1 in ARKit units."""
+__all__ = ["TARGETS", "VOWELS", "PhoneSegments", "Speaker", "articulate", "lip_gap_weights"]
 
-# Rows: jaw, funnel, pucker, spread, lower, upper, roll_lower, shrug_upper, tongue, jaw_forward.
-# Vowel heights and rounding follow the IPA chart; the scale is that of captured ARKit speech (jawOpen mostly < 0.4).
-TARGETS: dict[str, tuple[float, ...]] = {
-    "sil": (0.015, 0.02, 0.03, 0.00, 0.00, 0.00, 0.03, 0.02, 0.00, 0.00),
-    "p": (0.09, 0.03, 0.08, 0.02, 0.00, 0.00, 0.10, 0.05, 0.00, 0.00),
-    "b": (0.09, 0.03, 0.08, 0.02, 0.00, 0.00, 0.08, 0.05, 0.00, 0.00),
-    "m": (0.08, 0.03, 0.07, 0.02, 0.00, 0.00, 0.09, 0.05, 0.00, 0.00),
-    "f": (0.07, 0.04, 0.00, 0.07, 0.00, 0.16, 0.34, 0.08, 0.00, 0.00),
-    "v": (0.08, 0.04, 0.00, 0.06, 0.00, 0.15, 0.30, 0.08, 0.00, 0.00),
-    "w": (0.10, 0.32, 0.60, 0.00, 0.00, 0.00, 0.00, 0.00, 0.00, 0.02),
-    "θ": (0.11, 0.03, 0.00, 0.05, 0.12, 0.06, 0.00, 0.00, 0.22, 0.00),
-    "ð": (0.12, 0.03, 0.00, 0.05, 0.12, 0.05, 0.00, 0.00, 0.18, 0.00),
-    "s": (0.05, 0.05, 0.00, 0.14, 0.17, 0.09, 0.00, 0.00, 0.00, 0.06),
-    "z": (0.055, 0.05, 0.00, 0.13, 0.16, 0.08, 0.00, 0.00, 0.00, 0.05),
-    "ʃ": (0.07, 0.40, 0.22, 0.00, 0.20, 0.14, 0.00, 0.00, 0.00, 0.07),
-    "ʒ": (0.08, 0.36, 0.20, 0.00, 0.18, 0.12, 0.00, 0.00, 0.00, 0.06),
-    "t": (0.08, 0.03, 0.02, 0.07, 0.12, 0.06, 0.00, 0.00, 0.00, 0.00),
-    "d": (0.09, 0.03, 0.02, 0.07, 0.12, 0.05, 0.00, 0.00, 0.00, 0.00),
-    "n": (0.09, 0.03, 0.02, 0.06, 0.10, 0.04, 0.00, 0.00, 0.00, 0.00),
-    "l": (0.14, 0.02, 0.02, 0.05, 0.10, 0.04, 0.00, 0.00, 0.05, 0.00),
-    "ɹ": (0.10, 0.26, 0.24, 0.00, 0.08, 0.04, 0.00, 0.00, 0.00, 0.02),
-    "r": (0.13, 0.06, 0.03, 0.05, 0.10, 0.04, 0.00, 0.00, 0.00, 0.00),
-    "k": (0.13, 0.03, 0.02, 0.05, 0.08, 0.04, 0.00, 0.00, 0.00, 0.00),
-    "ɡ": (0.13, 0.03, 0.02, 0.05, 0.08, 0.03, 0.00, 0.00, 0.00, 0.00),
-    "ŋ": (0.12, 0.03, 0.02, 0.04, 0.07, 0.03, 0.00, 0.00, 0.00, 0.00),
-    "x": (0.14, 0.04, 0.02, 0.05, 0.08, 0.05, 0.00, 0.00, 0.00, 0.00),
-    "h": (0.17, 0.04, 0.02, 0.03, 0.06, 0.03, 0.00, 0.00, 0.00, 0.00),
-    "j": (0.09, 0.02, 0.00, 0.20, 0.10, 0.04, 0.00, 0.00, 0.00, 0.00),
-    "i": (0.11, 0.01, 0.00, 0.28, 0.12, 0.05, 0.00, 0.00, 0.00, 0.00),
-    "ɪ": (0.16, 0.02, 0.00, 0.19, 0.11, 0.04, 0.00, 0.00, 0.00, 0.00),
-    "e": (0.19, 0.02, 0.00, 0.22, 0.12, 0.04, 0.00, 0.00, 0.00, 0.00),
-    "ɛ": (0.27, 0.02, 0.00, 0.16, 0.12, 0.05, 0.00, 0.00, 0.00, 0.00),
-    "æ": (0.36, 0.02, 0.00, 0.17, 0.14, 0.06, 0.00, 0.00, 0.00, 0.00),
-    "a": (0.42, 0.03, 0.00, 0.08, 0.12, 0.04, 0.00, 0.00, 0.00, 0.00),
-    "ɑ": (0.41, 0.06, 0.02, 0.02, 0.10, 0.03, 0.00, 0.00, 0.00, 0.00),
-    "ɔ": (0.32, 0.30, 0.22, 0.00, 0.06, 0.02, 0.00, 0.00, 0.00, 0.02),
-    "o": (0.22, 0.34, 0.42, 0.00, 0.04, 0.01, 0.00, 0.00, 0.00, 0.02),
-    "ʊ": (0.14, 0.30, 0.42, 0.00, 0.04, 0.00, 0.00, 0.00, 0.00, 0.02),
-    "u": (0.10, 0.34, 0.60, 0.00, 0.02, 0.00, 0.00, 0.00, 0.00, 0.03),
-    "ə": (0.18, 0.04, 0.02, 0.04, 0.08, 0.03, 0.00, 0.00, 0.00, 0.00),
-    "ʌ": (0.29, 0.04, 0.02, 0.04, 0.10, 0.03, 0.00, 0.00, 0.00, 0.00),
-    "ɜ": (0.18, 0.18, 0.14, 0.00, 0.08, 0.03, 0.00, 0.00, 0.00, 0.01),
-    "y": (0.09, 0.30, 0.58, 0.00, 0.02, 0.00, 0.00, 0.00, 0.00, 0.03),
-    "ø": (0.17, 0.30, 0.44, 0.00, 0.04, 0.00, 0.00, 0.00, 0.00, 0.02),
-    "ɨ": (0.11, 0.04, 0.00, 0.14, 0.10, 0.03, 0.00, 0.00, 0.00, 0.00),
-}
-
-BILABIAL = frozenset("pbm")
-LABIODENTAL = frozenset("fv")
-NARROW_JAW = frozenset("szʃʒ")
-VOWELS = frozenset("iɪeɛæaɑɔoʊuəʌɜyøɨ")
-
-_ROUND = frozenset("wuoʊyøɔ")
-_GESTURE_ROUND = [GESTURES.index(name) for name in ("funnel", "pucker")]
-
-# Dominance of a phone over (jaw, rounding, lips): how firmly its own target holds against its neighbours'.
-_DOMINANCE_VOWEL = (1.3, 0.8, 0.7)
-_DOMINANCE_ROUND = (1.0, 2.2, 0.8)
-_DOMINANCE_CONSONANT = (0.6, 0.25, 0.6)
-_DOMINANCE_SIBILANT = (3.0, 0.5, 1.6)
-_DOMINANCE_LABIAL = (1.6, 0.15, 2.2)
-_DOMINANCE_SILENCE = (0.8, 0.4, 0.8)
-# Seconds over which a phone's influence falls to 1/e before its start and after its end (anticipation, carry-over).
-_REACH = ((0.055, 0.055), (0.085, 0.060), (0.050, 0.050))
+# Seconds over which a phone's influence falls to 1/e before its start and after its end (anticipation, carry-over),
+# for jaw, rounding and lips.
+_REACH = ((0.050, 0.055), (0.075, 0.055), (0.050, 0.050))
 _GROUP_OF_GESTURE = np.array([0, 1, 1, 2, 2, 2, 2, 2, 2, 0])
+_FARTHEST = 0.8
+_CHUNK_FRAMES = 400
 
+_BLUR = 0.018
+# Effort grows by this share per unit of loudness (40 dB) around a vowel's usual level.
+_EFFORT_PER_LOUDNESS = 0.9
+_USUAL_LOUDNESS = -0.05
+_EFFORT_BLUR = 0.05
+_CONSONANT_EFFORT = 0.4
 
-@dataclass(frozen=True)
-class PhoneSegments:
-    """Timed phones of one recording.
-
-    Attributes:
-        symbols: N phone symbols of the inventory, silences included, without gaps.
-        starts: (N,) float64 seconds; each phone lasts until the next one's start.
-        end: seconds at which the last phone ends.
-    """
-
-    symbols: tuple[str, ...]
-    starts: npt.NDArray[np.float64]
-    end: float
-
-    @property
-    def ends(self) -> npt.NDArray[np.float64]:
-        """(N,) float64 seconds at which each phone ends."""
-        return np.append(self.starts[1:], self.end)
+# Metres between the inner lips. Pressed lips are asked for a little more than contact, so that the blur leaves them
+# together.
+_PRESSED, _TOGETHER, _AT_TEETH, _PARTED = -0.0008, 0.0, 0.0021, 0.0022
+_GAP_BLUR = 0.010
+_FIRMEST = -0.0002
+# The middle part of p b m and f v in which the lips are in place.
+_HOLD_SHARE = 0.6
+# The lips rest this long after speech ends and leave it this long before speech begins (seconds), less in short
+# pauses; how fast they go there (metres a second).
+_LATE_AFTER, _EARLY_BEFORE, _LATE_SHARE, _REST_SPEED = 0.02, 0.03, 0.15, 0.06
+_PARTED_SYMBOLS = frozenset(TARGETS) - CLOSING | LABIODENTAL
 
 
 @dataclass(frozen=True)
@@ -146,55 +88,6 @@ def lip_gap_weights() -> Array:
     return (avatar.lip_gap(np.eye(ARKIT_COUNT, dtype=np.float32)) - rest).astype(np.float32)
 
 
-def _dominance_of(symbol: str) -> tuple[float, float, float]:
-    if symbol == "sil":
-        return _DOMINANCE_SILENCE
-    if symbol in BILABIAL or symbol in LABIODENTAL:
-        return _DOMINANCE_LABIAL
-    if symbol in _ROUND:
-        return _DOMINANCE_ROUND
-    if symbol in NARROW_JAW:
-        return _DOMINANCE_SIBILANT
-    return _DOMINANCE_VOWEL if symbol in VOWELS else _DOMINANCE_CONSONANT
-
-
-def _gestures(segments: PhoneSegments, times: npt.NDArray[np.float64]) -> Array:
-    """Blend phone targets by dominance; returns (T, 10) float32 gestures at ``times`` seconds."""
-    targets = np.array([TARGETS[symbol] for symbol in segments.symbols], np.float64)
-    strengths = np.array([_dominance_of(symbol) for symbol in segments.symbols])
-    before = np.maximum(segments.starts[None] - times[:, None], 0.0)
-    after = np.maximum(times[:, None] - segments.ends[None], 0.0)
-    blended = np.empty((len(times), len(GESTURES)))
-    for group, (anticipation, carry_over) in enumerate(_REACH):
-        weight = strengths[None, :, group] * np.exp(-before / anticipation - after / carry_over)
-        columns = np.flatnonzero(group == _GROUP_OF_GESTURE)
-        blended[:, columns] = weight @ targets[:, columns] / weight.sum(axis=1, keepdims=True)
-    return blended.astype(np.float32)
-
-
-def _pulse(
-    segments: PhoneSegments,
-    symbols: frozenset[str],
-    times: npt.NDArray[np.float64],
-    attack: float,
-    release: float,
-) -> Array:
-    """Return (T,) float32 in [0, 1]: 1 while one of ``symbols`` sounds, cosine ramps around it.
-
-    ``attack`` seconds lie before the phone, ``release`` seconds after; a quarter of each reaches into the phone.
-    """
-    envelope = np.zeros(len(times), np.float32)
-    for symbol, start, end in zip(segments.symbols, segments.starts, segments.ends, strict=True):
-        if symbol not in symbols:
-            continue
-        inside = min(0.25 * attack, 0.25 * (end - start))
-        rise = np.clip((times - (start - attack + inside)) / attack, 0, 1)
-        fall = np.clip(((end + release - inside) - times) / release, 0, 1)
-        ramp = 0.5 - 0.5 * np.cos(np.pi * np.minimum(rise, fall))
-        envelope = np.maximum(envelope, ramp.astype(np.float32))
-    return envelope
-
-
 def articulate(
     segments: PhoneSegments,
     loudness: Array,
@@ -215,17 +108,55 @@ def articulate(
         (T, 52) float32 in [0, 1]; channels other than jaw, mouth and tongue are zero.
     """
     times = np.arange(len(loudness)) / frame_rate
-    gestures = _gestures(segments, times)
-    speech = 1 - _pulse(segments, frozenset(["sil"]), times, 0.12, 0.12)
-    effort = speaker.effort * np.clip(1 + 0.45 * smooth(loudness, 0.08 * frame_rate), 0.55, 1.5)
-    scale = 1 + speech * (effort - 1)
-    gestures[:, :6] *= scale[:, None]
-    gestures[:, _GESTURE_ROUND] *= speaker.rounding
+    gestures, vowel = _gestures(segments, times)
+    effort = _effort(loudness, frame_rate, speaker)
+    speech = 1 - plateau(segments, SILENCE, times, 0.05)
+    share = _CONSONANT_EFFORT + (1 - _CONSONANT_EFFORT) * vowel
+    gestures[:, :6] *= (1 + speech * share * (effort - 1))[:, None]
+    gestures[:, GESTURES.index("funnel")] *= speaker.rounding
+    gestures[:, GESTURES.index("pucker")] *= speaker.rounding
     gestures[:, GESTURES.index("spread")] *= speaker.spreading
-    gestures = smooth(gestures, 0.018 * frame_rate / speaker.sharpness)
+    gestures = smooth(gestures, _BLUR * frame_rate / speaker.sharpness)
     values = _to_arkit(gestures, speaker, emotional_mouth)
-    _enforce_constraints(values, segments, times, speech)
+    _shape_consonants(values, segments, times)
+    _keep_to_speed(values, segments, times, frame_rate)
+    _set_lip_gap(values, segments, times, loudness, frame_rate)
     return np.clip(values, 0, 1)
+
+
+def _effort(loudness: Array, frame_rate: float, speaker: Speaker) -> Array:
+    level = smooth(np.clip(loudness, -0.8, 1), _EFFORT_BLUR * frame_rate) - _USUAL_LOUDNESS
+    return np.asarray(speaker.effort * np.clip(1 + _EFFORT_PER_LOUDNESS * level, 0.5, 1.6), np.float32)
+
+
+def _gestures(segments: PhoneSegments, times: Times) -> tuple[Array, Array]:
+    """Blend phone targets by dominance.
+
+    Returns:
+        (T, 10) float32 gestures at ``times`` seconds, and (T,) float32 in 0..1: how much a vowel rules the jaw.
+    """
+    targets = np.array([TARGETS[symbol] for symbol in segments.symbols], np.float64)
+    strengths = np.array([dominance_of(symbol) for symbol in segments.symbols])
+    vowels = np.array([symbol in VOWELS for symbol in segments.symbols], np.float64)
+    blended, vowel = np.empty((len(times), len(GESTURES)), np.float32), np.empty(len(times), np.float32)
+    for first in range(0, len(times), _CHUNK_FRAMES):
+        stop = min(first + _CHUNK_FRAMES, len(times))
+        now = times[first:stop, None]
+        # Only phones near these frames weigh anything.
+        low = np.searchsorted(segments.ends, now[0, 0] - _FARTHEST)
+        high = max(low + 1, int(np.searchsorted(segments.starts, now[-1, 0] + _FARTHEST)))
+        low = min(int(low), len(vowels) - 1)
+        near = slice(low, high)
+        before = np.maximum(segments.starts[None, near] - now, 0.0)
+        after = np.maximum(now - segments.ends[None, near], 0.0)
+        for group, (anticipation, carry_over) in enumerate(_REACH):
+            weight = strengths[None, near, group] * np.exp(-before / anticipation - after / carry_over)
+            weight /= np.maximum(weight.sum(axis=1, keepdims=True), 1e-30)
+            columns = np.flatnonzero(group == _GROUP_OF_GESTURE)
+            blended[first:stop, columns] = weight @ targets[near][:, columns]
+            if group == 0:
+                vowel[first:stop] = weight @ vowels[near]
+    return blended, vowel
 
 
 def _to_arkit(gestures: Array, speaker: Speaker, emotional_mouth: Array) -> Array:
@@ -242,7 +173,6 @@ def _to_arkit(gestures: Array, speaker: Speaker, emotional_mouth: Array) -> Arra
     add("mouthFunnel", value["funnel"])
     add("mouthPucker", value["pucker"])
     add("mouthRollLower", value["roll_lower"])
-    add("mouthRollUpper", 0.35 * value["roll_lower"] * (value["upper"] < 0.05))
     add("mouthShrugUpper", value["shrug_upper"])
     add("mouthShrugLower", 0.5 * value["shrug_upper"])
     add("tongueOut", value["tongue"])
@@ -259,27 +189,86 @@ def _to_arkit(gestures: Array, speaker: Speaker, emotional_mouth: Array) -> Arra
     return values + lips
 
 
-def _enforce_constraints(values: Array, segments: PhoneSegments, times: npt.NDArray[np.float64], speech: Array) -> None:
-    """Close the lips on p b m and in silence, bring the lower lip to the teeth on f v, narrow the jaw on sibilants."""
+def _columns(*prefixes: str) -> list[int]:
+    return [index for name, index in ARKIT_INDEX.items() if name.startswith(prefixes)]
+
+
+def _shape_consonants(values: Array, segments: PhoneSegments, times: Times) -> None:
+    """Press the lips on p b m, roll the lower lip to the upper teeth on f v, let idle lips settle."""
     index = ARKIT_INDEX
-    jaw = values[:, index["jawOpen"]]
-    sibilant = _pulse(segments, NARROW_JAW, times, 0.05, 0.05)
-    labiodental = _pulse(segments, LABIODENTAL, times, 0.06, 0.05)
-    bilabial = _pulse(segments, BILABIAL, times, 0.06, 0.05)
-    for pulse, limit in ((sibilant, 0.10), (labiodental, 0.12), (bilabial, 0.16)):
-        np.minimum(jaw, jaw + pulse * (np.minimum(jaw, limit) - jaw), out=jaw)
-    apart = [i for name, i in index.items() if name.startswith(("mouthLowerDown", "mouthUpperUp"))]
-    lower = [i for name, i in index.items() if name.startswith("mouthLowerDown")]
-    values[:, lower] *= (1 - labiodental)[:, None]
-    values[:, index["mouthRollLower"]] = np.maximum(values[:, index["mouthRollLower"]], 0.32 * labiodental)
-    closed = np.maximum(bilabial, 0.97 * (1 - speech))
-    values[:, apart] *= (1 - closed)[:, None]
-    values[:, index["mouthFunnel"]] *= 1 - closed
-    values[:, index["tongueOut"]] *= 1 - closed
-    # mouthClose takes back whatever opening the other channels leave between the lips.
+    labiodental = plateau(segments, LABIODENTAL, times, 0.06)
+    values[:, _columns("mouthLowerDown")] *= (1 - labiodental)[:, None]
+    roll = values[:, index["mouthRollLower"]]
+    values[:, index["mouthRollLower"]] = np.maximum(roll, 0.28 * labiodental)
+    bilabial, settle = plateau(segments, BILABIAL, times, 0.05), settle_pulse(segments, times)
+    values[:, _columns("mouthPress")] += (0.20 * bilabial + 0.10 * settle)[:, None]
+    values[:, _columns("mouthRoll")] += (0.05 * bilabial + 0.05 * settle)[:, None]
+
+
+def _keep_to_speed(values: Array, segments: PhoneSegments, times: Times, frame_rate: float) -> None:
+    """Narrow the jaw where a consonant needs it, and move every channel no faster than a human does."""
+    jaw = ARKIT_INDEX["jawOpen"]
+    values[:, jaw] = np.minimum(values[:, jaw], _jaw_ceiling(segments, times))
+    for name, limit in SPEED_LIMITS.items():
+        for column in _columns(name):
+            limited = reach_minima if column == jaw else slow_down
+            values[:, column] = limited(values[:, column], limit / frame_rate)
+    values[:, jaw] = smooth(values[:, jaw], _GAP_BLUR * frame_rate)
+
+
+def _jaw_ceiling(segments: PhoneSegments, times: Times) -> Array:
+    """Return (T,) float32 the most ``jawOpen`` that the consonants allow."""
+    ceiling = np.ones(len(times), np.float32)
+    for limit in set(JAW_CEILINGS.values()):
+        symbols = frozenset(symbol for symbol, value in JAW_CEILINGS.items() if value == limit)
+        ceiling = np.minimum(ceiling, 1 + plateau(segments, symbols, times, 0.02) * (limit - 1))
+    return ceiling
+
+
+def _set_lip_gap(values: Array, segments: PhoneSegments, times: Times, loudness: Array, frame_rate: float) -> None:
+    """Make the lips meet, nearly meet or part as each phone needs, on the proxy avatar's own lips."""
+    index, weights = ARKIT_INDEX, lip_gap_weights()
+    blur = _GAP_BLUR * frame_rate
     values[:, index["mouthClose"]] = 0
-    gap = lip_gap_weights()
-    opening = np.maximum(values @ gap, 0) / -gap[index["mouthClose"]]
-    values[:, index["mouthClose"]] = np.maximum(closed, 0.45 * labiodental) * opening
-    for side in ("Left", "Right"):
-        values[:, index[f"mouthPress{side}"]] += 0.22 * bilabial
+    np.clip(values, 0, 1, out=values)
+    pause = np.maximum(breath_gap(segments, times, loudness), smack_gap(segments, times))
+    least = np.maximum(pause, _PARTED * plateau(segments, _PARTED_SYMBOLS, times, 0.03))
+    missing = smooth(np.maximum(least - values @ weights, 0), blur)
+    values[:, index["jawOpen"]] += 0.5 * missing / weights[index["jawOpen"]]
+    lower = _columns("mouthLowerDown")
+    values[:, lower] += (0.5 * missing / weights[lower].sum())[:, None]
+    opening = values @ weights
+    wanted = np.minimum(opening, _most_gap(segments, times, frame_rate, pause))
+    wanted = np.maximum(smooth(reach_minima(wanted, LIP_GAP_SPEED / frame_rate), blur), _FIRMEST)
+    # Lips that are raised or lowered come together first; mouthClose takes back what is left.
+    shut = np.clip(1 - wanted / np.maximum(opening, 0.001), 0, 1)
+    values[:, _columns("mouthLowerDown", "mouthUpperUp", "mouthFunnel", "tongueOut")] *= (1 - shut)[:, None]
+    left = np.maximum(values @ weights - wanted, 0)
+    values[:, index["mouthClose"]] = left / -weights[index["mouthClose"]]
+
+
+def _most_gap(segments: PhoneSegments, times: Times, frame_rate: float, pause: Array) -> Array:
+    """Return (T,) float32 metres: how far apart the lips may be; no bound is 1."""
+    rest = np.ones(len(times), np.float32)
+    for start, end in runs(segments, SILENCE):
+        late = min(1.0, _LATE_SHARE * (end - start) / _LATE_AFTER)
+        first = start + (0 if _closed_at(segments, start) else late * _LATE_AFTER)
+        last = end - (0 if _closed_at(segments, end) else late * _EARLY_BEFORE)
+        part = near(times, first, last)
+        rest[part] = pause[part]
+    most = reach_minima(rest, _REST_SPEED / frame_rate).astype(np.float32)
+    # A frame at least falls into every hold, however short the phone.
+    frame = 0.51 / frame_rate
+    for symbols, gap in ((LABIODENTAL, _AT_TEETH), (BILABIAL, _PRESSED)):
+        for start, end in runs(segments, symbols):
+            middle, half = (start + end) / 2, max(frame, _HOLD_SHARE * (end - start) / 2)
+            part = near(times, middle - half, middle + half)
+            most[part] = np.minimum(most[part], gap)
+    return most
+
+
+def _closed_at(segments: PhoneSegments, time: float) -> bool:
+    """Tell whether a pause that ends or begins at ``time`` meets p b m or an end of the recording there."""
+    place = int(np.searchsorted(segments.starts, time))
+    sides = segments.symbols[max(0, place - 1) : place + 1] if 0 < time < segments.end else ("p",)
+    return any(symbol in BILABIAL for symbol in sides)
