@@ -1,15 +1,10 @@
-"""Sessions: several utterances of one voice in one place, augmented, as features with labels.
-
-``python -m model_server.training.speech_corpus.sessions --copies 3`` makes them from the corpus; what is already
-there is left as it is.
-"""
+"""Sessions: several utterances of one voice in one place, augmented, as features with labels."""
 
 from __future__ import annotations
 
-import argparse
 import time
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +19,9 @@ from model_server.errors import ConfigError
 
 from .augment import augment
 from .backgrounds import Backgrounds, breath
-from .utterance import FloatArray, Utterance, load_shard
+from .utterance import FloatArray, Utterance, load_shard, shard_seconds
 from .voice_change import VoiceChange
+from .workers import workers
 
 _SESSION_SECONDS = 20.0
 _PROSODY_DELAY = 2
@@ -234,65 +230,68 @@ def index_sessions(folder: Path) -> list[SessionFile]:
     return found
 
 
-def make_file(voice: Path, copy: int, seed: int, out: Path) -> tuple[float, float]:
-    """Make one copy of one voice: -1 is clean, all others are augmented; returns seconds of sound and of processor."""
-    started = time.process_time()
-    generator = np.random.default_rng([seed, copy + 1, *voice.stem.encode()])
-    sessions = make_sessions(load_shard(voice), copy < 0, generator)
-    save_sessions(out, sessions)
-    return sum(map(len, sessions)) / FRAME_RATE, time.process_time() - started
+@dataclass(frozen=True)
+class SessionWork:
+    """One file of sessions to be made.
+
+    Attributes:
+        shard: the voice's utterances.
+        copy: -1 for clean, others are augmented.
+        out: the file.
+        seconds: of speech in the shard.
+    """
+
+    shard: Path
+    copy: int
+    out: Path
+    seconds: float
 
 
-def make_files(
-    corpus: Path, folder: Path, copies: int, jobs: int, seed: int, voices: list[str] | None = None
-) -> Iterator[tuple[Path, float, float]]:
-    """Make what is missing or older than its voice: ``copies`` augmented copies and a clean one of every voice.
+def wanted_files(corpus: Path, folder: Path, copies: int, voices: Collection[str] | None = None) -> list[SessionWork]:
+    """Return what is missing or older than its voice: ``copies`` augmented copies and a clean one of every voice.
 
     Args:
         corpus: folder of the voices' shards.
         folder: where session files go.
         copies: augmented copies of each voice.
-        jobs: processes that work at once.
-        seed: the same seed gives the same sessions.
         voices: names of the voices; all in ``corpus`` where none are given.
+    """
+    wanted = []
+    shards = [path for path in sorted(corpus.glob("*.npz")) if ".partial" not in path.name]
+    seconds = {shard: shard_seconds(shard) for shard in shards if voices is None or shard.stem in voices}
+    # One copy of everything first: training can begin with it.
+    for copy in (0, -1, *range(1, copies)):
+        for shard in seconds:
+            out = folder / f"{shard.stem}.{copy}.npz"
+            if not out.exists() or out.stat().st_mtime < shard.stat().st_mtime:
+                wanted.append(SessionWork(shard, copy, out, seconds[shard]))
+    return wanted
+
+
+def make_file(work: SessionWork, seed: int) -> float:
+    """Make one copy of one voice; returns the processor seconds that it took."""
+    started = time.process_time()
+    generator = np.random.default_rng([seed, work.copy + 1, *work.shard.stem.encode()])
+    save_sessions(work.out, make_sessions(load_shard(work.shard), work.copy < 0, generator))
+    return time.process_time() - started
+
+
+def make_files(wanted: Sequence[SessionWork], jobs: int, seed: int) -> Iterator[tuple[SessionWork, float]]:
+    """Make files of sessions; the same seed gives the same sessions, whatever ``jobs``.
+
+    Args:
+        wanted: which.
+        jobs: processes that work at once.
+        seed: of everything that chance decides.
 
     Yields:
-        each new file, the seconds of sound in it and the processor seconds that it took.
+        each finished file and the processor seconds that it took.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    shards = sorted(path for path in corpus.glob("*.npz") if ".partial" not in path.name)
-    if voices is not None:
-        shards = [shard for shard in shards if shard.stem in voices]
-    with ProcessPoolExecutor(jobs) as pool:
-        work = {}
-        for copy in (0, -1, *range(1, copies)):
-            for shard in shards:
-                out = folder / f"{shard.stem}.{copy}.npz"
-                if not out.exists() or out.stat().st_mtime < shard.stat().st_mtime:
-                    work[pool.submit(make_file, shard, copy, seed, out)] = out
-        try:
-            for job in as_completed(work):
-                yield work[job], *job.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def main() -> None:
-    """Make the sessions of every voice of the corpus: augmented copies, and one clean copy numbered -1."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--corpus", type=Path, default=Path("runs/speech_corpus"))
-    parser.add_argument("--folder", type=Path, default=Path("runs/sessions"))
-    parser.add_argument("--voices", nargs="+", help="default: all of the corpus")
-    parser.add_argument("--copies", type=int, default=3)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    made = make_files(
-        arguments.corpus, arguments.folder, arguments.copies, arguments.jobs, arguments.seed, arguments.voices
-    )
-    for path, seconds, took in made:
-        print(f"{path.name}: {seconds:.0f} s, {seconds / took:.0f} times real time", flush=True)
-
-
-if __name__ == "__main__":
-    main()
+    if not wanted:
+        return
+    for folder in {work.out.parent for work in wanted}:
+        folder.mkdir(parents=True, exist_ok=True)
+    with workers(jobs) as pool:
+        running = {pool.submit(make_file, work, seed): work for work in wanted}
+        for job in as_completed(running):
+            yield running[job], job.result()

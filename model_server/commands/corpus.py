@@ -1,0 +1,191 @@
+"""``dreamtalk corpus``: make speech to train on, list its voices, add a studio's own recordings."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from model_server.errors import ConfigError, DreamTalkError
+
+from . import options
+from .progress import progress_bar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from model_server.training.speech_corpus.build import VoiceReport
+    from model_server.training.speech_corpus.voice import Voice
+
+SUMMARY = "Make speech to train on, list its voices, add your own recordings."
+EXAMPLE = "dreamtalk corpus build --hours 2 --voices flite_slt flite_rms --jobs 2"
+_EXTRA = ("pocketsphinx", "soundfile", "soxr")
+SPEECH, SESSIONS, PERFORMANCES = "speech_corpus", "sessions", "performances"
+"""Folders below ``--out``: voices, their augmented sessions, performances of recorded faces."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the three actions and their options."""
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    build = actions.add_parser("build", help="make voices and sessions; what is there stays, a stopped run goes on")
+    build.add_argument("--hours", type=options.positive, help="of synthesised speech in all (default: about 7)")
+    build.add_argument("--voices", nargs="+", metavar="NAME", help="which (default: all; see 'dreamtalk corpus list')")
+    build.add_argument("--copies", type=_whole, default=2, help="augmented copies beside the clean one (default: 2)")
+    build.add_argument(
+        "--jobs", type=_whole, default=os.cpu_count() or 1, help="processes at once (default: all cores)"
+    )
+    build.add_argument("--seed", type=options.seed, default=0, help="same seed, same corpus (default: 0)")
+    listing = actions.add_parser("list", help="show the voices: installed or not, made or not, licence")
+    options.add_json_option(listing)
+    adding = actions.add_parser("add", help="make performances of recorded faces and their sound")
+    adding.add_argument("recordings", type=Path, metavar="FOLDER", help="folder of recordings")
+    adding.add_argument("--layout", required=True, help="how the folder is laid out; see docs/training.md")
+    for action, run_action in ((build, _build), (listing, _list), (adding, _add)):
+        action.add_argument(
+            "--out", type=Path, default=Path("runs"), metavar="FOLDER", help="folder of the corpus (default: runs)"
+        )
+        action.set_defaults(action=run_action, action_parser=action)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what was chosen."""
+    return int(arguments.action(arguments))
+
+
+def _whole(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 1000:
+        raise argparse.ArgumentTypeError(f"'{text}' must be a whole number from 1 to 1000")
+    return number
+
+
+def _check_extra() -> None:
+    """Raise ``ConfigError`` where the Python packages that make speech are not installed."""
+    missing = [name for name in _EXTRA if importlib.util.find_spec(name) is None]
+    if missing:
+        names = ", ".join(missing)
+        raise ConfigError(f"making a corpus needs {names}; install them with: pip install 'dreamtalk[train]'")
+
+
+def _chosen(arguments: argparse.Namespace) -> list[Voice]:
+    """Return the voices that were named, or all; an unknown name is wrong usage."""
+    from model_server.training.speech_corpus.engines import VOICES
+
+    if not arguments.voices:
+        return list(VOICES)
+    unknown = set(arguments.voices) - {voice.name for voice in VOICES}
+    if unknown:
+        arguments.action_parser.error(f"no voice is called {', '.join(sorted(unknown))}; see 'dreamtalk corpus list'")
+    return [voice for voice in VOICES if voice.name in arguments.voices]
+
+
+def _build(arguments: argparse.Namespace) -> int:
+    """Make voices, then their sessions; fail in the end if a voice that is installed could not be made."""
+    _check_extra()
+    from model_server.training.speech_corpus.build import share_of_hours
+    from model_server.training.speech_corpus.manifest import write_manifest
+
+    voices = _chosen(arguments)
+    speech: Path = arguments.out / SPEECH
+    share = 1.0 if arguments.hours is None else share_of_hours(voices, arguments.hours)
+    reports = _speak(voices, share, speech, arguments)
+    made = [report.voice.name for report in reports if report.row]
+    if not made:
+        raise DreamTalkError("none of these voices could be made; what each needs is said above")
+    rows = write_manifest(speech)
+    _augment([row.voice for row in rows if row.voice in made], arguments)
+    hours = sum(row.seconds for row in rows) / 3600
+    print(f"{speech}: {len(rows)} voices, {hours:.2f} hours")
+    print(f"{arguments.out / SESSIONS}: {arguments.copies} augmented copies and a clean one")
+    failed = [report.voice.name for report in reports if report.failed]
+    if failed:
+        raise DreamTalkError(f"{', '.join(failed)} could not be made; the reasons are above. The rest is ready")
+    return 0
+
+
+def _speak(voices: Sequence[Voice], share: float, folder: Path, arguments: argparse.Namespace) -> list[VoiceReport]:
+    """Make the voices, saying one line of each that is new or missing."""
+    from model_server.training.speech_corpus.build import make_voices, share_seconds
+
+    reports = []
+    done = 0.0
+    with (
+        progress_bar("Speech", sum(share_seconds(voice, share) for voice in voices)) as advance,
+        closing(make_voices(voices, share, folder, arguments.jobs, arguments.seed)) as making,
+    ):
+        for report in making:
+            reports.append(report)
+            done += share_seconds(report.voice, share)
+            advance(done)
+            if report.made and report.row:
+                print(
+                    f"{report.voice.name}: {report.row.seconds:.0f} s, {report.row.utterances} utterances", flush=True
+                )
+            elif report.reason:
+                outcome = "failed" if report.failed else "skipped"
+                print(f"{report.voice.name}: {outcome}: {report.reason}", flush=True)
+    return reports
+
+
+def _augment(voices: list[str], arguments: argparse.Namespace) -> None:
+    """Make the sessions of the voices, saying one line of each file."""
+    from model_server.training.speech_corpus.sessions import make_files, wanted_files
+
+    speech, sessions = arguments.out / SPEECH, arguments.out / SESSIONS
+    wanted = wanted_files(speech, sessions, arguments.copies, voices)
+    done = 0.0
+    with (
+        progress_bar("Sessions", sum(work.seconds for work in wanted)) as advance,
+        closing(make_files(wanted, arguments.jobs, arguments.seed)) as making,
+    ):
+        for work, took in making:
+            done += work.seconds
+            advance(done)
+            print(f"{work.out.name}: {work.seconds:.0f} s, {work.seconds / took:.0f} times real time", flush=True)
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    """Show every voice."""
+    _check_extra()
+    from model_server.training.speech_corpus.engines import VOICES
+    from model_server.training.speech_corpus.manifest import read_row
+    from model_server.training.speech_corpus.needs import missing
+
+    speech: Path = arguments.out / SPEECH
+    table = []
+    for voice in VOICES:
+        row = read_row(speech, voice.name)
+        table.append(
+            {
+                "voice": voice.name,
+                "language": voice.language,
+                "hours": round(voice.seconds / 3600, 2),
+                "times": "given" if voice.exact else "alignment",
+                "held_out": voice.held_out,
+                "made_seconds": row.seconds if row else 0.0,
+                "missing": missing(voice.needs, speech),
+                "licence": voice.licence,
+            }
+        )
+    if arguments.json:
+        print(json.dumps(table))
+        return 0
+    print(f"{'voice':24} {'language':9} {'hours':>6} {'made':>6}  {'times':10} {'for':9} licence; what is missing")
+    for entry in table:
+        made = float(str(entry["made_seconds"])) / 3600
+        purpose = "checking" if entry["held_out"] else "training"
+        note = f"; {entry['missing']}" if entry["missing"] else ""
+        print(
+            f"{entry['voice']:24} {entry['language']:9} {entry['hours']:6.2f} {made:6.2f}  {entry['times']:10} "
+            f"{purpose:9} {entry['licence']}{note}"
+        )
+    return 0
+
+
+def _add(arguments: argparse.Namespace) -> int:
+    """Make performances of a folder of recordings."""
+    raise NotImplementedError
