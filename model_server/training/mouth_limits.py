@@ -39,23 +39,23 @@ LIP_GAP_SPEED: Final = 0.15
 to 0.17, of the Live Link performances through the avatar's lips 0.07 to 0.12."""
 
 
-def reach_minima(curve: FloatArray, step: float) -> npt.NDArray[np.float64]:
-    """Return the highest curve below (T,) ``curve`` that changes by at most ``step`` a frame.
+def reach_minima(curves: FloatArray, step: FloatArray | float) -> npt.NDArray[np.float64]:
+    """Return the highest curves below (T,) or (T, C) ``curves`` that change by at most ``step`` (C,) a frame.
 
     Every minimum is reached in time, by starting early; a peak too short for the speed is undershot. This is what
     articulators do in fast speech.
     """
-    slope = np.arange(len(curve)) * step
-    falling = np.minimum.accumulate(curve - slope) + slope
-    rising = np.minimum.accumulate((curve + slope)[::-1])[::-1] - slope
+    slope = np.multiply.outer(np.arange(len(curves)), step)
+    falling = np.minimum.accumulate(curves - slope) + slope
+    rising = np.minimum.accumulate((curves + slope)[::-1])[::-1] - slope
     return np.asarray(np.minimum(falling, rising), np.float64)
 
 
-def reach_maxima(curve: FloatArray, step: float) -> npt.NDArray[np.float64]:
-    """Return the lowest curve above (T,) ``curve`` that changes by at most ``step`` a frame."""
-    return -reach_minima(-np.asarray(curve), step)
+def reach_maxima(curves: FloatArray, step: FloatArray | float) -> npt.NDArray[np.float64]:
+    """Return the lowest curves above (T,) or (T, C) ``curves`` that change by at most ``step`` (C,) a frame."""
+    return -reach_minima(-np.asarray(curves), step)
 
 
-def slow_down(curve: FloatArray, step: float) -> npt.NDArray[np.float64]:
-    """Return (T,) ``curve`` changing by at most ``step`` a frame, neither early nor late."""
-    return 0.5 * (reach_minima(curve, step) + reach_maxima(curve, step))
+def slow_down(curves: FloatArray, step: FloatArray | float) -> npt.NDArray[np.float64]:
+    """Return (T,) or (T, C) ``curves`` changing by at most ``step`` (C,) a frame, neither early nor late."""
+    return 0.5 * (reach_minima(curves, step) + reach_maxima(curves, step))

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from blendshape_rigs.arkit import ARKIT_COUNT, ARKIT_INDEX
 from blendshape_rigs.avatar import load_proxy_avatar
 
-from .mouth_limits import LIP_GAP_SPEED, SPEED_LIMITS, reach_minima, slow_down
+from .mouth_limits import LIP_GAP_SPEED, SPEED_LIMITS, reach_maxima, reach_minima, slow_down
 from .mouth_pauses import breath_gap, settle_pulse, smack_gap
 from .mouth_targets import (
     BILABIAL,
@@ -54,14 +54,17 @@ _CONSONANT_EFFORT = 0.4
 
 # Metres between the inner lips. Pressed lips are asked for a little more than contact, so that the blur leaves them
 # together.
-_PRESSED, _TOGETHER, _AT_TEETH, _PARTED = -0.0008, 0.0, 0.0021, 0.0022
-_GAP_BLUR = 0.010
+_PRESSED, _TOGETHER, _AT_TEETH, _PARTED = -0.0014, 0.0, 0.0019, 0.0022
+_GAP_BLUR, _JAW_BLUR = 0.014, 0.018
 _FIRMEST = -0.0002
+# Share of their opening that raised, lowered or funnelled lips give up a second on the way to a closure.
+_SHUTTING_SPEED = 11.0
 # The middle part of p b m and f v in which the lips are in place.
 _HOLD_SHARE = 0.6
 # The lips rest this long after speech ends and leave it this long before speech begins (seconds), less in short
 # pauses; how fast they go there (metres a second).
 _LATE_AFTER, _EARLY_BEFORE, _LATE_SHARE, _REST_SPEED = 0.02, 0.03, 0.15, 0.06
+_SHORTEST_REST = 0.11
 _PARTED_SYMBOLS = frozenset(TARGETS) - CLOSING | LABIODENTAL
 
 
@@ -189,8 +192,16 @@ def _to_arkit(gestures: Array, speaker: Speaker, emotional_mouth: Array) -> Arra
     return values + lips
 
 
+@cache
 def _columns(*prefixes: str) -> list[int]:
     return [index for name, index in ARKIT_INDEX.items() if name.startswith(prefixes)]
+
+
+@cache
+def _limited_columns() -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+    """Return the channels with a speed limit, and their limits in units a second."""
+    pairs = [(column, limit) for name, limit in SPEED_LIMITS.items() for column in _columns(name)]
+    return np.array([column for column, _ in pairs]), np.array([limit for _, limit in pairs])
 
 
 def _shape_consonants(values: Array, segments: PhoneSegments, times: Times) -> None:
@@ -208,12 +219,13 @@ def _shape_consonants(values: Array, segments: PhoneSegments, times: Times) -> N
 def _keep_to_speed(values: Array, segments: PhoneSegments, times: Times, frame_rate: float) -> None:
     """Narrow the jaw where a consonant needs it, and move every channel no faster than a human does."""
     jaw = ARKIT_INDEX["jawOpen"]
-    values[:, jaw] = np.minimum(values[:, jaw], _jaw_ceiling(segments, times))
-    for name, limit in SPEED_LIMITS.items():
-        for column in _columns(name):
-            limited = reach_minima if column == jaw else slow_down
-            values[:, column] = limited(values[:, column], limit / frame_rate)
-    values[:, jaw] = smooth(values[:, jaw], _GAP_BLUR * frame_rate)
+    ceiling = np.minimum(values[:, jaw], _jaw_ceiling(segments, times))
+    values[:, jaw] = reach_minima(ceiling, SPEED_LIMITS["jawOpen"] / frame_rate)
+    columns, speeds = _limited_columns()
+    moving = values[:, columns].any(axis=0)
+    columns, steps = columns[moving], speeds[moving] / frame_rate
+    values[:, columns] = slow_down(values[:, columns], steps)
+    values[:, jaw] = smooth(values[:, jaw], _JAW_BLUR * frame_rate)
 
 
 def _jaw_ceiling(segments: PhoneSegments, times: Times) -> Array:
@@ -221,7 +233,7 @@ def _jaw_ceiling(segments: PhoneSegments, times: Times) -> Array:
     ceiling = np.ones(len(times), np.float32)
     for limit in set(JAW_CEILINGS.values()):
         symbols = frozenset(symbol for symbol, value in JAW_CEILINGS.items() if value == limit)
-        ceiling = np.minimum(ceiling, 1 + plateau(segments, symbols, times, 0.02) * (limit - 1))
+        ceiling = np.minimum(ceiling, 1 + plateau(segments, symbols, times, 0.03, 0.25) * (limit - 1))
     return ceiling
 
 
@@ -242,6 +254,7 @@ def _set_lip_gap(values: Array, segments: PhoneSegments, times: Times, loudness:
     wanted = np.maximum(smooth(reach_minima(wanted, LIP_GAP_SPEED / frame_rate), blur), _FIRMEST)
     # Lips that are raised or lowered come together first; mouthClose takes back what is left.
     shut = np.clip(1 - wanted / np.maximum(opening, 0.001), 0, 1)
+    shut = np.clip(smooth(reach_maxima(shut, _SHUTTING_SPEED / frame_rate), blur), 0, 1)
     values[:, _columns("mouthLowerDown", "mouthUpperUp", "mouthFunnel", "tongueOut")] *= (1 - shut)[:, None]
     left = np.maximum(values @ weights - wanted, 0)
     values[:, index["mouthClose"]] = left / -weights[index["mouthClose"]]
@@ -250,19 +263,26 @@ def _set_lip_gap(values: Array, segments: PhoneSegments, times: Times, loudness:
 def _most_gap(segments: PhoneSegments, times: Times, frame_rate: float, pause: Array) -> Array:
     """Return (T,) float32 metres: how far apart the lips may be; no bound is 1."""
     rest = np.ones(len(times), np.float32)
-    for start, end in runs(segments, SILENCE):
+    pauses = runs(segments, SILENCE)
+    for start, end in pauses:
+        if end - start < _SHORTEST_REST and start > 0 and end < segments.end:
+            continue
         late = min(1.0, _LATE_SHARE * (end - start) / _LATE_AFTER)
         first = start + (0 if _closed_at(segments, start) else late * _LATE_AFTER)
         last = end - (0 if _closed_at(segments, end) else late * _EARLY_BEFORE)
         part = near(times, first, last)
         rest[part] = pause[part]
     most = reach_minima(rest, _REST_SPEED / frame_rate).astype(np.float32)
+    rests = {edge for pause_edges in pauses for edge in pause_edges}
     # A frame at least falls into every hold, however short the phone.
     frame = 0.51 / frame_rate
     for symbols, gap in ((LABIODENTAL, _AT_TEETH), (BILABIAL, _PRESSED)):
         for start, end in runs(segments, symbols):
             middle, half = (start + end) / 2, max(frame, _HOLD_SHARE * (end - start) / 2)
-            part = near(times, middle - half, middle + half)
+            # Lips that were at rest stay together until a p, and after an m.
+            first = start if symbols is BILABIAL and start in rests else middle - half
+            last = end if symbols is BILABIAL and end in rests else middle + half
+            part = near(times, first, last)
             most[part] = np.minimum(most[part], gap)
     return most
 

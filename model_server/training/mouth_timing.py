@@ -48,11 +48,15 @@ def near(times: Times, start: float, end: float) -> slice:
     return slice(int(first), int(stop))
 
 
-def plateau(segments: PhoneSegments, symbols: frozenset[str], times: Times, ramp: float) -> Array:
-    """Return (T,) float32 in [0, 1]: 1 while one of ``symbols`` sounds, cosine ramps of ``ramp`` seconds around it."""
+def plateau(segments: PhoneSegments, symbols: frozenset[str], times: Times, ramp: float, inset: float = 0.0) -> Array:
+    """Return (T,) float32 in [0, 1]: 1 while one of ``symbols`` sounds, cosine ramps of ``ramp`` seconds around it.
+
+    ``inset`` is the share of the time at either end in which the ramp has already begun.
+    """
     envelope = np.zeros(len(times), np.float32)
     for start, end in runs(segments, symbols):
-        part = near(times, start - ramp, end + ramp)
-        away = np.maximum(np.maximum(start - times[part], times[part] - end), 0) / ramp
+        first, last = start + inset * (end - start), end - inset * (end - start)
+        part = near(times, first - ramp, last + ramp)
+        away = np.maximum(np.maximum(first - times[part], times[part] - last), 0) / ramp
         envelope[part] = np.maximum(envelope[part], 0.5 + 0.5 * np.cos(np.pi * np.minimum(away, 1)))
     return envelope
