@@ -86,6 +86,27 @@ def read_livelink(path: Path, fps: float | None = None) -> FaceCurves:
             raise FormatError(f"{path.name} is not CSV: {error}") from error
 
 
+def first_timecode(path: Path) -> float | None:
+    """Return the time of day, in seconds, of the first row of a Live Link Face CSV; None without timecodes.
+
+    Raises:
+        FormatError: as :func:`read_livelink`.
+    """
+    check_size(path)
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        try:
+            table = _read_table(stream, path.name)
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise FormatError(f"{path.name} is not CSV: {error}") from error
+    if not table.timecodes:
+        return None
+    stamps = [
+        _parse_timecode(text, f"{path.name}, row {row}") for text, row in zip(table.timecodes, table.rows, strict=True)
+    ]
+    seconds, frames = np.array(stamps, np.float64).T
+    return float(seconds[0] + frames[0] / _timecode_rate(seconds, frames))
+
+
 def parse_livelink(lines: Iterable[str], name: str, fps: float | None = None) -> FaceCurves:
     """Read the lines of a Live Link Face CSV; ``name`` is for messages. See :func:`read_livelink`."""
     if fps is not None and not 0 < fps <= 1000:
