@@ -14,7 +14,7 @@ from .manner import Actor, Prosody
 from .programmes import PROGRAMMES, TEMPO, TONIC
 
 _LONGEST_BOUT = 4.0
-_TOE = 0.15
+_TOE, _KNEE = 0.15, 0.7
 # Left and right move together in the recordings (correlation 0.98 to 1.00); corners of the mouth least.
 _UPPER_ASYMMETRY, _MOUTH_ASYMMETRY = 0.03, 0.06
 # Muscles that pull against each other: each of a pair weakens the other.
@@ -107,7 +107,7 @@ def show_emotions(
         column = EMOTIONS.index(name)
         if emotion[:, column].any():
             shown, felt[:, column] = _show(name, emotion[:, column], bouts, frame_rate, actor, generator)
-            rest *= 1 - np.clip(shown, 0, 1)
+            rest *= 1 - _saturate(shown)
     values = 1 - rest
     values[:, list(LIP_CHANNELS)] *= (1 - 0.12 * speech)[:, None]
     for first, second in _ANTAGONISTS:
@@ -116,6 +116,12 @@ def show_emotions(
             both = 0.7 * values[:, left] * values[:, right]
             values[:, left], values[:, right] = values[:, left] - both, values[:, right] - both
     return values.astype(np.float32), felt
+
+
+def _saturate(shown: Curve) -> Curve:
+    """Return weights that bend towards 1 from 0.7 on: an extreme face moves less, it does not freeze at a limit."""
+    room = 1 - _KNEE
+    return np.asarray(np.where(shown > _KNEE, _KNEE + room * np.tanh((shown - _KNEE) / room), shown), np.float64)
 
 
 def _show(

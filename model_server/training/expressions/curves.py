@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from scipy.fft import irfft, next_fast_len, rfftfreq
@@ -71,6 +73,6 @@ def find_phrases(speech: Array, frame_rate: float) -> Curve:
     return np.asarray(phrases[phrases[:, 1] - phrases[:, 0] >= _SHORTEST_PHRASE], np.float64)
 
 
-def ease(curve: npt.NDArray[np.floating], frame_rate: float, seconds: float) -> Curve:
+def ease(curve: npt.NDArray[Any], frame_rate: float, seconds: float) -> Curve:
     """Return ``curve`` (T, ...) smoothed by a Gaussian of ``seconds``."""
     return np.asarray(smooth(curve, seconds * frame_rate), np.float64)

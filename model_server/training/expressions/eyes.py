@@ -74,7 +74,7 @@ def _fixation_starts(phrases: Curve, duration: float, actor: Actor, generator: n
         times = times[nearest > 0.25]
     times = np.sort(np.r_[times, planned_times])
     times = times[(times > 0.15) & (times < duration - 0.02)]
-    return np.r_[0.0, times[np.diff(times, prepend=-1.0) > 0.12]]
+    return np.asarray(np.r_[0.0, times[np.diff(times, prepend=-1.0) > 0.12]], np.float64)
 
 
 def _away_chance(time: float, phrases: Curve, away: bool, feeling: Array, actor: Actor) -> float:

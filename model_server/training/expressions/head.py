@@ -24,7 +24,7 @@ _SHAKES = {"angry": 0.35, "contempt": 0.15, "disgusted": 0.35, "sad": 0.25, "fea
 def liveliness(emotion: Array) -> Curve:
     """Return (T,) how lively head and accents are: 1 when neutral."""
     factors = np.array([LIVELINESS.get(name, 1.0) - 1.0 for name in EMOTIONS])
-    return np.clip(1 + emotion @ factors, 0.3, 1.8)
+    return np.asarray(np.clip(1 + emotion @ factors, 0.3, 1.8), np.float64)
 
 
 def breathe(speech: Curve, phrases: Curve, frame_rate: float, generator: np.random.Generator) -> Curve:

@@ -51,8 +51,8 @@ def _move_mouth(values: Array, speech: Curve, frame_rate: float, generator: np.r
     quiet = 1 - np.clip(1.5 * speech, 0, 1)
     while time < len(values) / frame_rate:
         window = np.zeros(len(values))
-        times = generator.uniform((0.25, 0.1, 0.4), (0.5, 0.7, 0.9))
-        raise_pulse(window, frame_rate, time, *times, generator.uniform(0.4, 1.0))
+        rise, hold, fall = generator.uniform((0.25, 0.1, 0.4), (0.5, 0.7, 0.9))
+        raise_pulse(window, frame_rate, time, rise, hold, fall, generator.uniform(0.4, 1.0))
         for name, weight in _MOUTH_MOVES[generator.integers(len(_MOUTH_MOVES))].items():
             values[:, ARKIT_INDEX[name]] += weight * window * quiet
         time += generator.uniform(2.5, 8.0)

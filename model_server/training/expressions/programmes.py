@@ -32,12 +32,13 @@ PROGRAMMES: dict[str, tuple[Programme, ...]] = {
         # 14, one corner tightened.
         {
             "one:mouthSmile": (0.72, 0.0), "one:mouthDimple": (0.65, 0.05), "eyeSquint": (0.26, 0.25),
-            "one:cheekSquint": (0.40, 0.30), "mouthPress": (0.12, 0.30),
+            "one:cheekSquint": (0.40, 0.30), "mouthPress": (0.12, 0.30), "mouthShrugLower": (0.16, 0.25),
+            "eyeBlink": (0.12, 0.25),
         },
         # 2+14, a brow asks.
         {
             "one:mouthSmile": (0.58, 0.0), "one:mouthDimple": (0.60, 0.05), "one:browOuterUp": (0.70, 0.10),
-            "eyeSquint": (0.25, 0.35), "browDown": (0.12, 0.50),
+            "eyeSquint": (0.25, 0.35), "browDown": (0.12, 0.50), "mouthShrugLower": (0.12, 0.30),
         },
         # 10+14 with heavy lids: disdain.
         {
