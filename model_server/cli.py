@@ -24,6 +24,8 @@ COMMANDS = {
     "animate": "model_server.commands.animate",
     "portrait": "model_server.commands.portrait",
     "demo": "model_server.commands.demo",
+    "corpus": "model_server.commands.corpus",
+    "train": "model_server.commands.train",
     "evaluate": "model_server.commands.evaluate",
     "bench": "model_server.commands.bench",
     "capture": "model_server.commands.capture",

@@ -6,7 +6,7 @@ import pytest
 from blendshape_rigs.arkit import ARKIT_INDEX, EMOTIONS, LIP_CHANNELS
 from model_server.training.expression_teacher import Actor, Prosody, express
 from model_server.training.mouth_teacher import TARGETS, PhoneSegments, Speaker, articulate
-from model_server.training.performance_corpus import build_corpus, perform, random_speaker
+from model_server.training.performance_corpus import invent_performances, perform, random_speaker
 from model_server.training.phone_sequences import invent_utterance
 
 RATE = 50.0
@@ -75,13 +75,14 @@ def test_every_phone_has_targets() -> None:
 
 
 def test_performance_is_bounded_and_seeded() -> None:
-    first, second = build_corpus(2, 4, seed=11), build_corpus(2, 4, seed=11)
+    (first, other), (second, _) = (invent_performances(2, 4, seed=11) for _ in range(2))
     assert np.array_equal(first.face, second.face)
     assert np.array_equal(first.audio, second.audio)
-    assert first.face.shape == (2, 200, 58)
-    assert first.face[..., :52].min() >= 0
-    assert first.face[..., :52].max() <= 1
-    assert not np.array_equal(first.face, build_corpus(2, 4, seed=12).face)
+    assert first.face.shape == (200, 58)
+    assert first.face[:, :52].min() >= 0
+    assert first.face[:, :52].max() <= 1
+    assert not np.array_equal(first.face, other.face)
+    assert not np.array_equal(first.face, invent_performances(1, 4, seed=12)[0].face)
 
 
 def test_emotions_show_and_intensity_is_monotone() -> None:

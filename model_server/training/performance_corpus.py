@@ -1,21 +1,36 @@
-"""Performances for training EmoDiff and LipRefiner: what is heard, the emotion, and the face that goes with them."""
+"""Performances for training EmoDiff and LipRefiner: what is heard, the emotion, and the face that goes with them.
+
+They come from files (recorded, captured or taught over real speech) and from two teachers over invented speech.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import fnmatch
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from blendshape_rigs.arkit import EMOTIONS, LIP_CHANNELS
-from model_server.audio.phone_track import FRAME_RATE, PhoneTrack
+from model_server.audio.phone_track import FEATURES, FRAME_RATE, PhoneTrack
+from model_server.errors import ConfigError
+from model_server.models.emodiff import FACE_CHANNELS
 
+from . import performances
+from .configs import PerformanceData
 from .expression_teacher import Actor, express
 from .mouth_teacher import Speaker, articulate
 from .phone_sequences import Utterance, heard_posteriors, invent_utterance
 
 Array = npt.NDArray[np.float32]
+
+_INVENTED_SECONDS = 12.0
+_TRAINING_SEED, _HELD_OUT_SEED = 1, 2
+_HELD_OUT_INVENTED = 96
+_INVENTED = "invented "
 
 
 @dataclass(frozen=True)
@@ -36,20 +51,102 @@ class Performance:
 
 
 @dataclass(frozen=True)
-class PerformanceCorpus:
-    """N performances of T frames and, for each, a style clip of S frames by the same actor in the same emotion.
+class Windows:
+    """A batch of stretches of performances.
 
     Attributes:
-        audio: (N, T, 45) float16.
-        emotion: (N, T, 8) float16.
-        face: (N, T, 58) float16.
-        style: (N, S, 58) float16.
+        rows: (B,) number of each performance in the corpus.
+        audio: (B, W, 45) float32.
+        emotion: (B, W, 8) float32.
+        face: (B, W, 58) float32.
+        valid: (B, W) float32, 0 in the frames after the end of a performance, which repeat its last frame.
     """
 
-    audio: npt.NDArray[np.float16]
-    emotion: npt.NDArray[np.float16]
-    face: npt.NDArray[np.float16]
-    style: npt.NDArray[np.float16]
+    rows: npt.NDArray[np.int64]
+    audio: Array
+    emotion: Array
+    face: Array
+    valid: Array
+
+
+class PerformanceCorpus:
+    """Performances of any lengths, from which batches of stretches are drawn.
+
+    Args:
+        items: the performances; their arrays are kept as they are, 16 bits a value.
+        weights: how often each is drawn from, times its length; None for all alike.
+
+    Raises:
+        ConfigError: when there are none.
+    """
+
+    def __init__(self, items: Sequence[performances.Performance], weights: Sequence[float] | None = None) -> None:
+        if not items:
+            raise ConfigError("there are no performances to learn from")
+        self.items = list(items)
+        each = np.ones(len(items)) if weights is None else np.asarray(weights, float)
+        self.chances = torch.from_numpy(np.array([len(item) for item in items]) * each)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def hours(self) -> float:
+        """Hours of performance."""
+        return sum(map(len, self.items)) / FRAME_RATE / 3600
+
+    def facts(self) -> dict[str, float]:
+        """Return what belongs into a weights file about this data."""
+        invented = sum(len(item) for item in self.items if item.actor.startswith(_INVENTED))
+        hours = {"invented_hours": invented / FRAME_RATE / 3600, "hours": self.hours}
+        return {name: round(value, 2) for name, value in hours.items()}
+
+    def windows(self, batch: int, frames: int, generator: torch.Generator) -> Windows:
+        """Return ``batch`` stretches of ``frames``: performances by chance and length, from anywhere in them."""
+        rows = torch.multinomial(self.chances, batch, replacement=True, generator=generator).numpy()
+        places = torch.rand(batch, generator=generator, dtype=torch.float64).tolist()
+        drawn = Windows(
+            rows,
+            np.empty((batch, frames, FEATURES), np.float32),
+            np.empty((batch, frames, len(EMOTIONS)), np.float32),
+            np.empty((batch, frames, FACE_CHANNELS), np.float32),
+            np.zeros((batch, frames), np.float32),
+        )
+        for row, (number, place) in enumerate(zip(rows, places, strict=True)):
+            item = self.items[number]
+            count = min(frames, len(item))
+            start = int(place * (len(item) - count + 1))
+            for target, source in ((drawn.audio, item.audio), (drawn.emotion, item.emotion), (drawn.face, item.face)):
+                target[row, :count] = source[start : start + count]
+                target[row, count:] = source[start + count - 1]
+            drawn.valid[row, :count] = 1
+        return drawn
+
+    def styles(self, rows: npt.NDArray[np.int64], frames: int, generator: torch.Generator) -> Array:
+        """Return (B, frames, 58) stretches of the style clips of performances ``rows``.
+
+        A clip that is shorter is run forwards and backwards: no jump comes into it, and its statistics stay.
+        """
+        places = torch.rand(len(rows), generator=generator, dtype=torch.float64).tolist()
+        drawn = np.empty((len(rows), frames, FACE_CHANNELS), np.float32)
+        for row, (number, place) in enumerate(zip(rows, places, strict=True)):
+            clip = self.items[number].style
+            last = len(clip) - 1
+            start = int(place * max(1, len(clip) - frames + 1))
+            there_and_back = (start + np.arange(frames)) % max(1, 2 * last)
+            drawn[row] = clip[last - np.abs(last - there_and_back)]
+        return drawn
+
+    def statistics(self) -> tuple[Array, Array]:
+        """Return (58,) the mean and (58,) the spread of the channels, as often as they are drawn."""
+        total, squares, weight = np.zeros(FACE_CHANNELS), np.zeros(FACE_CHANNELS), 0.0
+        for item, chance in zip(self.items, self.chances.tolist(), strict=True):
+            face = item.face.astype(np.float64)
+            total += chance * face.mean(axis=0)
+            squares += chance * (face**2).mean(axis=0)
+            weight += chance
+        mean = total / weight
+        return mean.astype(np.float32), np.sqrt(np.maximum(squares / weight - mean**2, 0)).astype(np.float32)
 
 
 def random_speaker(generator: np.random.Generator) -> Speaker:
@@ -108,19 +205,19 @@ def _only(values: Array, columns: list[int]) -> Array:
     return kept
 
 
-def build_corpus(
+def invent_performances(
     count: int, seconds: float, seed: int, progress: Callable[[int], None] | None = None
-) -> PerformanceCorpus:
-    """Return ``count`` performances of ``seconds`` each; the same seed gives the same corpus.
+) -> list[performances.Performance]:
+    """Return ``count`` performances of invented speech; the same seed gives the same ones.
 
     Args:
-        count: number of performances.
-        seconds: length of each; at least 4.
+        count: number of performances, each by an actor of its own.
+        seconds: length of each; at least 4. Style clips are 4 s long.
         seed: any integer.
         progress: called with the number of performances done.
     """
     frames, style_frames = round(seconds * FRAME_RATE), round(4 * FRAME_RATE)
-    rows: list[tuple[Array, Array, Array, Array]] = []
+    made: list[performances.Performance] = []
     for index in range(count):
         generator = np.random.default_rng([seed, index])
         actor, speaker = Actor.random(generator), random_speaker(generator)
@@ -128,8 +225,64 @@ def build_corpus(
         take = perform(invent_utterance(seconds, FRAME_RATE, generator), emotion, actor, speaker, generator)
         manner = np.tile(emotion[generator.integers(frames)], (style_frames, 1))
         other = perform(invent_utterance(4, FRAME_RATE, generator), manner, actor, speaker, generator)
-        rows.append((take.audio, take.emotion, take.face, other.face))
+        audio, weights, face, style = (a.astype(np.float16) for a in (take.audio, take.emotion, take.face, other.face))
+        made.append(performances.Performance(audio, weights, face, style, f"{_INVENTED}{seed}.{index}"))
         if progress is not None:
             progress(index + 1)
-    audio, emotions, face, style = (np.stack([row[i] for row in rows]).astype(np.float16) for i in range(4))
-    return PerformanceCorpus(audio, emotions, face, style)
+    return made
+
+
+def performance_files(folders: Sequence[str | Path]) -> list[Path]:
+    """Return the performance files in ``folders``, which may name files too.
+
+    Raises:
+        ConfigError: for a folder that is missing or holds none.
+    """
+    files: list[Path] = []
+    for folder in map(Path, folders):
+        found = [folder] if folder.is_file() else sorted(folder.glob("*.npz"))
+        found = [path for path in found if not path.name.endswith(".partial.npz")]
+        if not found:
+            raise ConfigError(f"'{folder}' holds no performances (*.npz)")
+        files += found
+    return files
+
+
+def load_corpora(
+    data: PerformanceData, progress: Callable[[int], None] | None = None
+) -> tuple[PerformanceCorpus, PerformanceCorpus]:
+    """Return what to train on and what to validate with.
+
+    Validation performances are those of ``*.held_out.npz`` files and of held-out actors; where there are none, they
+    are invented.
+
+    Raises:
+        ConfigError: when a folder holds no performances, a held-out actor is nowhere, or there is nothing at all.
+    """
+    items: list[performances.Performance] = []
+    weights: list[float] = []
+    held_out: list[performances.Performance] = []
+    absent = set(data.held_out_actors)
+    for path in performance_files(data.folders):
+        weight = next((value for name, value in data.weights.items() if fnmatch.fnmatch(path.name, name)), 1.0)
+        for item in performances.load_performances(path):
+            absent.discard(item.actor)
+            if path.name.endswith(".held_out.npz") or item.actor in data.held_out_actors:
+                held_out.append(item)
+            else:
+                items.append(item)
+                weights.append(weight)
+    if absent:
+        raise ConfigError(f"nobody in the performances is called {', '.join(sorted(absent))}")
+    invented = invent_performances(data.invented, _INVENTED_SECONDS, _TRAINING_SEED, progress)
+    each = 1.0
+    if items and invented:
+        # So much each that invented windows are drawn as often as wanted.
+        recorded = float(np.dot([len(item) for item in items], weights))
+        share = data.invented_share
+        each = share * recorded / sum(map(len, invented))
+        weights = [(1 - share) * weight for weight in weights]
+    training = PerformanceCorpus(items + invented, weights + [each] * len(invented))
+    if not held_out:
+        held_out = invent_performances(_HELD_OUT_INVENTED, _INVENTED_SECONDS, _HELD_OUT_SEED)
+    return training, PerformanceCorpus(held_out)

@@ -1,13 +1,10 @@
-"""Train the speech encoder: ``python -m model_server.training.train_encoder --minutes 40``.
-
-Needs the sessions of ``model_server.training.speech_corpus.sessions``.
-"""
+"""The speech encoder's training: sessions of many voices, disturbed once more, and its loss."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
-from dataclasses import replace
+import fnmatch
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,21 +16,42 @@ from torch.nn import functional
 from model_server.audio.features import MEL_BANDS, RunningMean, mel_edges
 from model_server.audio.phone_track import FRAME_RATE
 from model_server.audio.phones import MOUTH_CLASS_OF, PHONES, VOICELESS
-from model_server.models.checkpoint import save_checkpoint
-from model_server.models.speech_encoder import SpeechEncoder, SpeechEncoderConfig
+from model_server.errors import ConfigError
+from model_server.models.speech_encoder import SpeechEncoder
 
-from .loop import TrainConfig, train
+from .compute import PROCESSOR, Compute
+from .configs import EncoderTraining, SpeechData
+from .loop import Validate
+from .performance_training import Prepared, Progress
 from .speech_corpus.engines import VOICES
-from .speech_corpus.sessions import Session, load_sessions
 
-CROP_FRAMES = 400
-"""Phone frames of a training example (8 s)."""
-
-# Humans count twice, formant synthesis half as much as its seconds.
-_WEIGHTS = {"festvox_ru": 2.0, "prompts_en": 3.0, "espeak": 0.5}
 # A closure that is missed looks worse than any other mistake.
 _IMPORTANCE = torch.tensor([1.5 if phone in ("p", "b", "m", "f", "v") else 1.0 for phone in PHONES])
 _VOICED = np.array([phone not in VOICELESS for phone in PHONES], np.float32)
+_SHORTEST = 50
+_VALIDATED_SESSIONS = 20
+
+
+@dataclass(frozen=True)
+class SpeechExample:
+    """Log-mel spectra (2 T, 64) at 100 frames a second and phones (T,) at 50, frame by frame in step."""
+
+    mel: npt.NDArray[np.float16]
+    phones: npt.NDArray[np.uint8]
+
+
+def read_speech(path: Path) -> list[SpeechExample]:
+    """Return the spectra and phones of a session file, without what else is in it."""
+    with np.load(path, allow_pickle=False) as data:
+        edges = np.cumsum(data["counts"])[:-1]
+        mels, phones = np.split(data["mel"], 2 * edges), np.split(data["phones"], edges)
+    pairs = zip(mels, phones, strict=True)
+    return [SpeechExample(mel, labels) for mel, labels in pairs if len(labels) > _SHORTEST]
+
+
+def voice_of(path: Path) -> str:
+    """Return the name of the voice in a session file, ``<voice>.<copy>.npz``."""
+    return path.name.split(".")[0]
 
 
 class SpeechSet:
@@ -42,40 +60,48 @@ class SpeechSet:
     Args:
         files: session files, ``<voice>.<copy>.npz``.
         prior: (64,) mean spectrum of speech to start from; None to measure it in the files.
+        weights: how often each voice is drawn from, times its length; 1 for those not in it.
+
+    Raises:
+        ConfigError: when there are no sessions.
     """
 
-    def __init__(self, files: list[Path], prior: npt.NDArray[np.float32] | None = None) -> None:
-        self.sessions: list[Session] = []
-        weights: list[float] = []
+    def __init__(
+        self,
+        files: Sequence[Path],
+        prior: npt.NDArray[np.float32] | None = None,
+        weights: Mapping[str, float] | None = None,
+    ) -> None:
+        self.sessions: list[SpeechExample] = []
+        chances: list[float] = []
         for path in files:
-            for session in load_sessions(path):
-                if len(session.phones) > 50:
-                    self.sessions.append(session)
-                    weights.append(len(session.phones) * _WEIGHTS.get(path.name.split(".")[0], 1.0))
+            read = read_speech(path)
+            self.sessions += read
+            weight = (weights or {}).get(voice_of(path), 1.0)
+            chances += [len(session.phones) * weight for session in read]
         if not self.sessions:
-            raise SystemExit("no sessions found; make them with model_server.training.speech_corpus.sessions")
+            raise ConfigError("there are no speech sessions to learn from; make them with 'dreamtalk corpus'")
         self.prior = mean_speech(self.sessions) if prior is None else prior
-        self.sessions = [
-            replace(s, mel=RunningMean(self.prior).push(s.mel.astype(np.float32)).astype(np.float16))
-            for s in self.sessions
-        ]
-        self.chances = torch.tensor(weights)
+        for index, session in enumerate(self.sessions):
+            mel = RunningMean(self.prior).push(session.mel.astype(np.float32)).astype(np.float16)
+            self.sessions[index] = SpeechExample(mel, session.phones)
+        self.chances = torch.tensor(chances)
 
-    def batch(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Return random crops: normalised log-mel (B, 800, 64) and phones (B, 400), -1 where there is no sound."""
-        mel = torch.zeros(count, 2 * CROP_FRAMES, MEL_BANDS)
-        phones = torch.full((count, CROP_FRAMES), -1, dtype=torch.long)
+    def batch(self, count: int, crop: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return random crops: normalised log-mel (B, 2 * crop, 64) and phones (B, crop), -1 where no sound is."""
+        mel = torch.zeros(count, 2 * crop, MEL_BANDS)
+        phones = torch.full((count, crop), -1, dtype=torch.long)
         for row, index in enumerate(torch.multinomial(self.chances, count, True, generator=generator).tolist()):
             session = self.sessions[index]
             frames = len(session.phones)
-            first = int(torch.randint(0, max(1, frames - CROP_FRAMES + 1), (1,), generator=generator))
-            length = min(CROP_FRAMES, frames - first)
+            first = int(torch.randint(0, max(1, frames - crop + 1), (1,), generator=generator))
+            length = min(crop, frames - first)
             mel[row, : 2 * length] = torch.from_numpy(session.mel[2 * first : 2 * (first + length)].astype(np.float32))
             phones[row, :length] = torch.from_numpy(session.phones[first : first + length].astype(np.int64))
         return mel, phones
 
 
-def mean_speech(sessions: list[Session]) -> npt.NDArray[np.float32]:
+def mean_speech(sessions: Sequence[SpeechExample]) -> npt.NDArray[np.float32]:
     """Return (64,) the mean log-mel spectrum of the frames in which somebody speaks."""
     total, count = np.zeros(MEL_BANDS), 0
     for session in sessions:
@@ -119,23 +145,34 @@ def disturb(mel: Tensor, generator: torch.Generator) -> Tensor:
 
 
 class EncoderLoss:
-    """Cross-entropy of phones and of voicing on random crops; in bfloat16 where ``half`` is set."""
+    """Cross-entropy of phones and of voicing on random crops.
 
-    def __init__(self, corpus: SpeechSet, half: bool) -> None:
+    Args:
+        corpus: what is drawn from.
+        crop: phone frames of an example.
+        compute: where the model is, and its precision.
+    """
+
+    def __init__(self, corpus: SpeechSet, crop: int, compute: Compute = PROCESSOR) -> None:
         self.corpus = corpus
-        self.half = half
+        self.crop = crop
+        self.compute = compute
+        self.importance = compute.put(_IMPORTANCE)
+        self.voiced = compute.put(_VOICED)
 
     def __call__(self, model: nn.Module, batch: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         """Return the loss and its parts."""
         assert isinstance(model, SpeechEncoder)
-        mel, phones = self.corpus.batch(batch, generator)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.half):
-            logits, voicing, _ = model(disturb(mel, generator), model.initial_state(batch))
+        put = self.compute.put
+        mel, phones = self.corpus.batch(batch, self.crop, generator)
+        mel = put(disturb(mel, generator))
+        with self.compute.autocast():
+            logits, voicing, _ = model(mel, [put(state) for state in model.initial_state(batch)])
         heard, voiced = logits[:, model.delay :].float(), voicing[:, model.delay :].float()
-        wanted = phones[:, : -model.delay]
+        wanted = put(phones[:, : -model.delay])
         known = wanted >= 0
-        phone = functional.cross_entropy(heard[known], wanted[known], _IMPORTANCE, label_smoothing=0.05)
-        target = torch.from_numpy(_VOICED)[wanted[known]]
+        phone = functional.cross_entropy(heard[known], wanted[known], self.importance, label_smoothing=0.05)
+        target = self.voiced[wanted[known]]
         voice = functional.binary_cross_entropy_with_logits(voiced[known], target)
         with torch.no_grad():
             right = (heard[known].argmax(dim=1) == wanted[known]).float().mean()
@@ -143,7 +180,9 @@ class EncoderLoss:
         return phone + 0.3 * voice, figures
 
 
-def class_accuracy(model: SpeechEncoder, sessions: list[Session]) -> dict[str, float]:
+def class_accuracy(
+    model: SpeechEncoder, sessions: Sequence[SpeechExample], compute: Compute = PROCESSOR
+) -> dict[str, float]:
     """Return the share of frames whose phone and whose mouth class (of 14) is heard right; normalised sessions."""
     mouth = torch.tensor(MOUTH_CLASS_OF)
     merge = functional.one_hot(mouth).float()
@@ -151,13 +190,14 @@ def class_accuracy(model: SpeechEncoder, sessions: list[Session]) -> dict[str, f
     with torch.inference_mode():
         for session in sessions:
             late = np.zeros((2 * model.delay, MEL_BANDS), np.float32)
-            mel = torch.from_numpy(np.concatenate([session.mel.astype(np.float32), late]))[None]
-            logits, voicing, _ = model(mel, model.initial_state(1))
-            posteriors = logits[0, model.delay :].softmax(dim=1)
+            mel = compute.put(np.concatenate([session.mel.astype(np.float32), late]))[None]
+            with compute.autocast():
+                logits, voicing, _ = model(mel, [compute.put(state) for state in model.initial_state(1)])
+            posteriors = logits[0, model.delay :].float().softmax(dim=1).cpu()
             wanted = torch.from_numpy(session.phones.astype(np.int64))
             right_phone += int((posteriors.argmax(dim=1) == wanted).sum())
             right_class += int(((posteriors @ merge).argmax(dim=1) == mouth[wanted]).sum())
-            voiced = voicing[0, model.delay :] > 0
+            voiced = voicing[0, model.delay :].cpu() > 0
             right_voicing += int((voiced == (torch.from_numpy(_VOICED)[wanted] > 0.5)).sum())
             frames += len(wanted)
     return {
@@ -172,69 +212,66 @@ def held_out_names() -> frozenset[str]:
     return frozenset(voice.name for voice in VOICES if voice.held_out)
 
 
-def training_facts(corpus: SpeechSet, files: list[Path]) -> dict[str, object]:
+def voice_weights(names: Sequence[str], data: SpeechData) -> dict[str, float]:
+    """Return how often each voice is drawn from, times its length: by pattern, else by whether it is human."""
+    humans = {voice.name for voice in VOICES if voice.human}
+    weights = {}
+    for name in names:
+        usual = data.human_weight if name in humans else 1.0
+        matching = (weight for pattern, weight in data.weights.items() if fnmatch.fnmatch(name, pattern))
+        weights[name] = next(matching, usual)
+    return weights
+
+
+def training_facts(corpus: SpeechSet, files: Sequence[Path]) -> dict[str, object]:
     """Return what belongs into the weights file: hours of sound, voices and their licences."""
-    names = {path.name.split(".")[0] for path in files} - held_out_names()
+    names = {voice_of(path) for path in files}
     hours = sum(len(session.phones) for session in corpus.sessions) / FRAME_RATE / 3600
     licences = {voice.name: voice.licence for voice in VOICES if voice.name in names}
     return {"hours_with_copies": round(hours, 1), "voices": licences}
 
 
-def validation(sets: dict[str, SpeechSet]) -> Callable[[nn.Module], dict[str, float]]:
-    """Return a function that measures accuracies on held-out voices."""
+def validation(sets: Mapping[str, SpeechSet], compute: Compute) -> Validate:
+    """Return a function that measures accuracies on held-out voices; the loss is the share of wrong mouth classes."""
 
     def measure(model: nn.Module) -> dict[str, float]:
         assert isinstance(model, SpeechEncoder)
         figures: dict[str, float] = {}
+        wrong: list[float] = []
         for name, held in sets.items():
-            measured = class_accuracy(model, held.sessions[:20])
-            figures |= {f"{name}_{key}": value for key, value in measured.items()}
-        return figures
+            measured = class_accuracy(model, held.sessions[:_VALIDATED_SESSIONS], compute)
+            figures |= {f"validation_{name}_{key}": value for key, value in measured.items()}
+            wrong.append(1 - measured["class_accuracy"])
+        return {"validation_loss": float(np.mean(wrong)), **figures} if wrong else {}
 
     return measure
 
 
-def main() -> None:
-    """Train on every session file but those of held-out voices and write the weights."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sessions", type=Path, default=Path("runs/speech_sessions"))
-    parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--minutes", type=float, help="stop after this much time")
-    parser.add_argument("--threads", type=int, help="processor threads (default: all)")
-    parser.add_argument("--half", action="store_true", help="compute in bfloat16 where the processor has it")
-    parser.add_argument("--folder", type=Path, default=Path("runs/speech_encoder"))
-    parser.add_argument("-o", "--out", type=Path, default=Path("model_server/weights/speech_encoder.safetensors"))
-    arguments = parser.parse_args()
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
-    torch.manual_seed(0)
-    files = sorted(path for path in arguments.sessions.glob("*.npz") if ".partial" not in path.name)
+def session_files(folders: Sequence[str]) -> list[Path]:
+    """Return the session files of all folders.
+
+    Raises:
+        ConfigError: when there are none.
+    """
+    found = [path for folder in folders for path in sorted(Path(folder).glob("*.npz")) if ".partial" not in path.name]
+    if not found:
+        raise ConfigError(f"no speech sessions in {', '.join(folders)}; make them with 'dreamtalk corpus'")
+    return found
+
+
+def prepare(
+    config: EncoderTraining, start: SpeechEncoder | None, compute: Compute, progress: Progress = None
+) -> Prepared:
+    """Return what the loop needs to train the encoder, with the mean spectrum of ``start`` or of the data."""
+    files = session_files(config.data.folders)
     held = held_out_names()
-    # A run that goes on keeps the mean it began with, whatever sessions have come since.
-    prior_path = arguments.folder / "prior.npy"
-    prior = np.load(prior_path, allow_pickle=False) if prior_path.exists() else None
-    corpus = SpeechSet([path for path in files if path.name.split(".")[0] not in held], prior)
-    arguments.folder.mkdir(parents=True, exist_ok=True)
-    np.save(prior_path, corpus.prior)
-    clean = [path for path in files if path.name.split(".")[0] in held and path.name.endswith(".-1.npz")]
-    sets = {path.name.split(".")[0]: SpeechSet([path], corpus.prior) for path in clean}
-    facts = training_facts(corpus, files)
-    print(
-        f"{facts['hours_with_copies']} hours of sound to train on, held out: {', '.join(sets) or 'nothing'}", flush=True
-    )
-    config = SpeechEncoderConfig()
-    model = SpeechEncoder(config)
+    trained = [path for path in files if voice_of(path) not in held]
+    prior = None if start is None else start.mel_prior()
+    corpus = SpeechSet(trained, prior, voice_weights([voice_of(path) for path in trained], config.data))
+    clean = [path for path in files if voice_of(path) in held and path.name.endswith(".-1.npz")]
+    # Two folders may hold the same clean voice.
+    sets = {voice_of(path): SpeechSet([path], corpus.prior) for path in reversed(clean)}
+    model = SpeechEncoder(config.model) if start is None else start
     model.mel_mean.copy_(torch.from_numpy(corpus.prior))
-
-    def save(averaged: nn.Module) -> None:
-        save_checkpoint(averaged, config, arguments.out, facts)
-
-    settings = TrainConfig(
-        steps=arguments.steps, batch=16, learning_rate=2e-3, warm_up=100, average=0.995, validate_every=100
-    )
-    loss = EncoderLoss(corpus, arguments.half)
-    train(model, loss, validation(sets), save, settings, arguments.folder, arguments.minutes)
-
-
-if __name__ == "__main__":
-    main()
+    loss = EncoderLoss(corpus, config.data.crop, compute)
+    return Prepared(model, loss, validation(sets, compute), training_facts(corpus, trained))
