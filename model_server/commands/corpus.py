@@ -7,13 +7,14 @@ import importlib.util
 import json
 import os
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model_server.errors import ConfigError, DreamTalkError
 
 from . import options
-from .progress import progress_bar
+from .progress import counted_bar, progress_bar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +25,11 @@ if TYPE_CHECKING:
 SUMMARY = "Make speech to train on, list its voices, add your own recordings."
 EXAMPLE = "dreamtalk corpus build --hours 2 --voices flite_slt flite_rms --jobs 2"
 _EXTRA = ("pocketsphinx", "soundfile", "soxr")
-SPEECH, SESSIONS, PERFORMANCES = "speech_corpus", "sessions", "performances"
-"""Folders below ``--out``: voices, their augmented sessions, performances of recorded faces."""
+SPEECH, SESSIONS = "speech_corpus", "sessions"
+"""Folders below ``--out``: voices, and their augmented sessions."""
+LAYOUTS = ("auto", "livelink", "video", "beat", "beat2", "mead", "hdtf")
+"""Layouts of ``model_server.training.recordings``, which is slow to import."""
+_REFUSED_SHOWN = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,14 +44,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     build.add_argument("--seed", type=options.seed, default=0, help="same seed, same corpus (default: 0)")
     listing = actions.add_parser("list", help="show the voices: installed or not, made or not, licence")
-    options.add_json_option(listing)
-    adding = actions.add_parser("add", help="make performances of recorded faces and their sound")
+    adding = actions.add_parser("add", help="make performances of your recorded faces and their sound")
     adding.add_argument("recordings", type=Path, metavar="FOLDER", help="folder of recordings")
-    adding.add_argument("--layout", required=True, help="how the folder is laid out; see docs/training.md")
-    for action, run_action in ((build, _build), (listing, _list), (adding, _add)):
-        action.add_argument(
-            "--out", type=Path, default=Path("runs"), metavar="FOLDER", help="folder of the corpus (default: runs)"
-        )
+    adding.add_argument(
+        "--layout", choices=LAYOUTS, default="auto", help="how the folder is laid out (default: seen from its names)"
+    )
+    adding.add_argument("--emotion", metavar="NAME:AMOUNT", help="what is acted where the layout does not tell")
+    adding.add_argument("--lang", default="en", help="what is spoken where the layout does not tell (default: en)")
+    adding.add_argument("--model", type=Path, metavar="FILE", help="face_landmarker.task, to capture videos with")
+    for action in (listing, adding):
+        options.add_json_option(action)
+    for action, run_action, out in (
+        (build, _build, "runs"),
+        (listing, _list, "runs"),
+        (adding, _add, "runs/performances"),
+    ):
+        action.add_argument("--out", type=Path, default=Path(out), help=f"folder of what is made (default: {out})")
         action.set_defaults(action=run_action, action_parser=action)
 
 
@@ -188,4 +200,32 @@ def _list(arguments: argparse.Namespace) -> int:
 
 def _add(arguments: argparse.Namespace) -> int:
     """Make performances of a folder of recordings."""
-    raise NotImplementedError
+    from model_server.training.recordings import add
+
+    with counted_bar("Recordings") as progress:
+        summary = add(
+            arguments.recordings,
+            arguments.layout,
+            arguments.out,
+            progress,
+            emotion=arguments.emotion,
+            language=arguments.lang,
+            face_landmarker=arguments.model,
+        )
+    if arguments.json:
+        print(json.dumps(asdict(summary), default=str))
+        return 0
+    for note in summary.notes:
+        print(f"{note.path}: {note.reason}")
+    for refused in summary.refused[:_REFUSED_SHOWN]:
+        print(f"refused {refused.path}: {refused.reason}")
+    if len(summary.refused) > _REFUSED_SHOWN:
+        print(f"refused {len(summary.refused) - _REFUSED_SHOWN} more; the report in {arguments.out} names them")
+    for actor, seconds in sorted(summary.seconds.items()):
+        print(f"{actor}: {seconds:.1f} s")
+    total = sum(summary.seconds.values())
+    print(
+        f"{arguments.out}: {summary.recordings} recordings in the layout {summary.layout}, {total / 60:.1f} minutes of "
+        f"{len(summary.seconds)} actors in {len(summary.files)} files; {summary.converted} converted now"
+    )
+    return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from model_server.pipeline.request import Progress
@@ -28,6 +28,24 @@ def progress_bar(label: str, duration: float | None) -> Iterator[Progress]:
 
         def advance(seconds: float) -> None:
             bar.update(task, completed=seconds)
+
+        yield advance
+
+
+@contextmanager
+def counted_bar(label: str) -> Iterator[Callable[[int, int, str], None]]:
+    """Show how many things are done, of how many, and which comes next; only where stderr is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task(label, total=None)
+
+        def advance(done: int, total: int, following: str) -> None:
+            bar.update(task, completed=done, total=total, description=f"{label}: {following}")
 
         yield advance
 

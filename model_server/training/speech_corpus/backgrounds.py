@@ -57,7 +57,7 @@ def _note(hertz: float, count: int, partials: int, fall: float) -> FloatArray:
     tone = np.zeros(count, np.float32)
     for partial in range(1, partials + 1):
         tone += np.sin(np.float32(2 * np.pi * hertz * partial) * time) * np.exp(-fall * partial * time) / partial
-    return tone * np.minimum(1, time / 0.01)
+    return np.asarray(tone * np.minimum(1, time / 0.01), np.float32)
 
 
 def music(count: int, generator: np.random.Generator) -> FloatArray:

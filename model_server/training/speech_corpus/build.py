@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +82,7 @@ def make_voice(name: str, seconds: float, seed: int, folder: Path) -> VoiceRow:
     utterances = list(voice.source(seconds, own_seed, folder))
     if not utterances:
         raise ValueError(f"{name} said nothing")
-    shift = label_shift(utterances[:_SHIFT_UTTERANCES])
+    shift = 0.0 if voice.echoes else label_shift(utterances[:_SHIFT_UTTERANCES])
     moved = [shifted(utterance, shift) for utterance in utterances]
     row = VoiceRow(
         voice=name,
@@ -102,7 +102,9 @@ def make_voice(name: str, seconds: float, seed: int, folder: Path) -> VoiceRow:
     return row
 
 
-def make_voices(voices: Sequence[Voice], share: float, folder: Path, jobs: int, seed: int) -> Iterator[VoiceReport]:
+def make_voices(
+    voices: Sequence[Voice], share: float, folder: Path, jobs: int, seed: int
+) -> Generator[VoiceReport, None, None]:
     """Make every voice that is not there, or not by these settings; a stopped run goes on where it was.
 
     Args:
@@ -114,9 +116,6 @@ def make_voices(voices: Sequence[Voice], share: float, folder: Path, jobs: int, 
 
     Yields:
         what became of each voice, the skipped and the finished first.
-
-    Raises:
-        ConfigError: for a row in ``folder`` that cannot be read.
     """
     folder.mkdir(parents=True, exist_ok=True)
     wanted = []

@@ -7,11 +7,9 @@ import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from model_server.errors import ConfigError
-
 MANIFEST = "manifest.json"
 
-_LARGEST_FILE = 1 << 24
+_LARGEST_FILE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -56,32 +54,20 @@ def write_row(folder: Path, row: VoiceRow) -> None:
 
 
 def read_row(folder: Path, voice: str) -> VoiceRow | None:
-    """Return a voice's row, or None where it has none or its shard is missing.
-
-    Raises:
-        ConfigError: for a row that cannot be read.
-    """
+    """Return a voice's row; None where the voice is not there, or its row is damaged or of another version."""
     path = folder / f"{voice}.json"
-    if not path.exists() or not path.with_suffix(".npz").exists():
+    if not path.exists() or not path.with_suffix(".npz").exists() or path.stat().st_size > _LARGEST_FILE:
         return None
-    if path.stat().st_size > _LARGEST_FILE:
-        raise ConfigError(f"'{path}' is larger than 16 MiB; delete it, and the voice is made again")
     try:
         row = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ConfigError(f"'{path}' is broken ({error}); delete it, and the voice is made again") from error
+    except ValueError:
+        return None
     wanted = {field.name for field in fields(VoiceRow)}
-    if not isinstance(row, dict) or set(row) != wanted:
-        raise ConfigError(f"'{path}' is of another version; delete it, and the voice is made again")
-    return VoiceRow(**row)
+    return VoiceRow(**row) if isinstance(row, dict) and set(row) == wanted else None
 
 
 def write_manifest(folder: Path) -> list[VoiceRow]:
-    """Gather the rows of every voice in ``folder`` in one ``manifest.json`` and return them by name.
-
-    Raises:
-        ConfigError: for a row that cannot be read.
-    """
+    """Gather the rows of every voice in ``folder`` in one ``manifest.json`` and return them by name."""
     names = sorted(path.stem for path in folder.glob("*.json") if path.name != MANIFEST)
     rows = [row for name in names if (row := read_row(folder, name)) is not None]
     total = round(sum(row.seconds for row in rows) / 3600, 2)

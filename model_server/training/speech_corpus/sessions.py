@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -276,7 +276,7 @@ def make_file(work: SessionWork, seed: int) -> float:
     return time.process_time() - started
 
 
-def make_files(wanted: Sequence[SessionWork], jobs: int, seed: int) -> Iterator[tuple[SessionWork, float]]:
+def make_files(wanted: Sequence[SessionWork], jobs: int, seed: int) -> Generator[tuple[SessionWork, float], None, None]:
     """Make files of sessions; the same seed gives the same sessions, whatever ``jobs``.
 
     Args:

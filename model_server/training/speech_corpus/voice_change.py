@@ -69,7 +69,7 @@ class VoiceChange:
         return utterance
 
 
-def warp_envelope(samples: FloatArray, factor: float | npt.NDArray[np.floating]) -> FloatArray:
+def warp_envelope(samples: FloatArray, factor: float | npt.NDArray[np.float64]) -> FloatArray:
     """Return (N,) sound whose resonances lie ``factor`` times as high; pitch and time stay.
 
     Args:
