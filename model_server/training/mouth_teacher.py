@@ -40,7 +40,7 @@ __all__ = ["TARGETS", "VOWELS", "PhoneSegments", "Speaker", "articulate", "lip_g
 
 # Seconds over which a phone's influence falls to 1/e before its start and after its end (anticipation, carry-over),
 # for jaw, rounding and lips.
-_REACH = ((0.050, 0.055), (0.075, 0.055), (0.050, 0.050))
+_REACH = ((0.050, 0.055), (0.090, 0.060), (0.050, 0.050))
 _GROUP_OF_GESTURE = np.array([0, 1, 1, 2, 2, 2, 2, 2, 2, 0])
 _FARTHEST = 0.8
 _CHUNK_FRAMES = 400
@@ -112,10 +112,10 @@ def articulate(
     """
     times = np.arange(len(loudness)) / frame_rate
     gestures, vowel = _gestures(segments, times)
-    effort = _effort(loudness, frame_rate, speaker)
-    speech = 1 - plateau(segments, SILENCE, times, 0.05)
     share = _CONSONANT_EFFORT + (1 - _CONSONANT_EFFORT) * vowel
-    gestures[:, :6] *= (1 + speech * share * (effort - 1))[:, None]
+    effort = 1 + share * (_effort(loudness, frame_rate, speaker) - 1)
+    for name in ("jaw", "lower", "upper", "spread"):
+        gestures[:, GESTURES.index(name)] *= effort
     gestures[:, GESTURES.index("funnel")] *= speaker.rounding
     gestures[:, GESTURES.index("pucker")] *= speaker.rounding
     gestures[:, GESTURES.index("spread")] *= speaker.spreading
@@ -233,7 +233,7 @@ def _jaw_ceiling(segments: PhoneSegments, times: Times) -> Array:
     ceiling = np.ones(len(times), np.float32)
     for limit in set(JAW_CEILINGS.values()):
         symbols = frozenset(symbol for symbol, value in JAW_CEILINGS.items() if value == limit)
-        ceiling = np.minimum(ceiling, 1 + plateau(segments, symbols, times, 0.03, 0.25) * (limit - 1))
+        ceiling = np.minimum(ceiling, 1 + plateau(segments, symbols, times, 0.03, 0.15) * (limit - 1))
     return ceiling
 
 
