@@ -49,7 +49,7 @@ CODECS: dict[str, Codec] = {
     "mp3": Codec("libmp3lame", "mp3float", 16_000, "fltp", (16_000, 24_000, 32_000, 64_000, 96_000)),
     "aac": Codec("aac", "aac", 16_000, "fltp", (16_000, 24_000, 32_000, 64_000)),
     "mu-law": Codec("pcm_mulaw", "pcm_mulaw", 8_000, "s16"),
-    "amr": Codec("libopencore_amrnb", "libopencore_amrnb", 8_000, "s16", (4_750, 7_400, 12_200)),
+    "amr": Codec("libopencore_amrnb", "libopencore_amrnb", 8_000, "s16", (6_700, 7_950, 12_200)),
 }
 """Calls over the internet, music files, telephones: G.711, mobile telephones of the GSM family."""
 
