@@ -130,7 +130,7 @@ def test_loud_speech_widens_the_eyes() -> None:
     speech, neutral = np.ones(1000, np.float32), np.zeros((1000, 8), np.float32)
     actor = Actor.random(np.random.default_rng(3))
     wide = []
-    for level in (0.0, 0.8):
+    for level in (-0.13, 0.4):
         prosody = replace(NOTHING, loudness=np.full(1000, level, np.float32))
         values, _, _ = express(neutral, speech, prosody, RATE, actor, np.random.default_rng(4))
         wide.append(float(channel(values, "eyeWideLeft").mean()))

@@ -21,7 +21,7 @@ from blendshape_rigs.formats.livelink import parse_livelink, read_livelink
 from model_server.audio.phone_track import FRAME_RATE
 from model_server.errors import DreamTalkError
 
-from .expression_teacher import Actor, Prosody, express
+from .expression_teacher import Actor, express
 from .phone_sequences import invent_utterance
 
 Array = npt.NDArray[np.float32]
@@ -118,10 +118,8 @@ def taught_faces(emotions: Sequence[str], intensity: float, takes: int, seed: in
         utterance = invent_utterance(60, FRAME_RATE, generator)
         emotion = np.zeros((len(utterance.speech), len(EMOTIONS)), np.float32)
         emotion[:, EMOTIONS.index(emotions[take % len(emotions)])] = intensity
-        heard = utterance.prosody
-        prosody = Prosody(heard.accent_times, heard.accent_strengths, heard.phrase_ends, utterance.loudness)
         actor = Actor.random(generator)
-        values = express(emotion, utterance.speech, prosody, FRAME_RATE, actor, generator)[0]
+        values = express(emotion, utterance.speech, utterance.prosody, FRAME_RATE, actor, generator)[0]
         parts.append(_resample(values, FRAME_RATE))
     return np.concatenate(parts)
 

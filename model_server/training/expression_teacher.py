@@ -15,11 +15,12 @@ from .expressions.curves import Array, Curve, ease, find_phrases
 from .expressions.eyes import add_blinks, add_gaze, blink, look
 from .expressions.head import liveliness, move_head
 from .expressions.idle import add_idle
-from .expressions.manner import Actor, Prosody
+from .expressions.manner import MIDDLE_LOUDNESS, Actor, Prosody
 
 __all__ = ["Actor", "Prosody", "express"]
 
-_BROW_SPACING = 0.7
+_BROW_SPACING = 0.9
+_LOUD_RANGE = 0.45
 
 
 def express(
@@ -69,7 +70,8 @@ def express(
 
 
 def _loud(prosody: Prosody, spoken: Curve, frame_rate: float) -> Curve:
-    """Return (T,) loudness above the speaker's own level, 0..1, eased over a syllable or two."""
+    """Return (T,) how far above ordinary speech the voice is, 0..1, eased over a syllable or two."""
     if prosody.loudness is None:
         return np.zeros(len(spoken))
-    return np.clip(ease(np.maximum(prosody.loudness, -0.3), frame_rate, 0.22), 0, 1) * spoken
+    level = ease(np.maximum(prosody.loudness, -0.5), frame_rate, 0.22)
+    return np.clip((level - MIDDLE_LOUDNESS) / _LOUD_RANGE, 0, 1) * spoken

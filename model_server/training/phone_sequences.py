@@ -7,7 +7,7 @@ syllables, falling pitch with accents).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -50,7 +50,7 @@ class Utterance:
         pitch: (T,) float32 semitones around the speaker's median, 0 where unvoiced.
         loudness: (T,) float32 about -1..1 around the speaker's level; -1 in silence.
         speech: (T,) float32, 1 inside phrases.
-        prosody: accents and phrase ends.
+        prosody: accents, phrase ends and loudness.
     """
 
     segments: PhoneSegments
@@ -134,14 +134,15 @@ def _with_prosody(
     level = -0.28 + 0.24 * vowel + 0.25 * np.clip(bumps, 0, 1.2) + 0.06 * declination / 2
     level += smooth(generator.normal(0, 0.5, len(times)), 8)
     loudness = smooth(np.where(silent, -1.0, level), 0.9)
+    loudness = np.clip(loudness, -1, 1).astype(np.float32)
     return Utterance(
         segments,
         codes[which],
         np.clip(voicing, 0, 1).astype(np.float32),
         (pitch * (voicing > 0.5)).astype(np.float32),
-        np.clip(loudness, -1, 1).astype(np.float32),
+        loudness,
         1 - silent.astype(np.float32),
-        prosody,
+        replace(prosody, loudness=loudness),
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from blendshape_rigs.arkit import ARKIT_COUNT, ARKIT_INDEX, EMOTIONS, LIP_CHANNELS
 
 from .curves import Array, Curve, ease, pink_noise, raise_pulse
-from .manner import Actor, Prosody
+from .manner import MIDDLE_LOUDNESS, Actor, Prosody
 from .programmes import PROGRAMMES, TEMPO, TONIC
 
 _LONGEST_BOUT = 4.0
@@ -56,11 +56,11 @@ def _spoken_bout(start: float, end: float, prosody: Prosody, frame_rate: float, 
     if inside.any():
         strongest = int(np.argmax(np.where(inside, prosody.accent_strengths, -1.0)))
         apex, emphasis = float(prosody.accent_times[strongest]), float(prosody.accent_strengths[strongest])
-    loud = 0.0
+    loud = MIDDLE_LOUDNESS
     if prosody.loudness is not None:
         heard = prosody.loudness[int(start * frame_rate) : int(end * frame_rate) + 1]
-        loud = float(heard.mean()) if len(heard) else 0.0
-    level = 0.92 + 0.16 * (emphasis - 0.5) + 0.25 * np.clip(loud, -0.4, 0.6) + generator.normal(0, 0.04)
+        loud = float(heard.mean()) if len(heard) else MIDDLE_LOUDNESS
+    level = 0.92 + 0.16 * (emphasis - 0.5) + 0.4 * (loud - MIDDLE_LOUDNESS) + generator.normal(0, 0.04)
     return Bout(start - generator.uniform(0.10, 0.30), apex, end + 0.15, float(np.clip(level, 0.75, 1.15)))
 
 

@@ -13,7 +13,7 @@ from ..smoothing import smooth
 Curve = npt.NDArray[np.float64]
 Array = npt.NDArray[np.float32]
 
-_SHORTEST_PAUSE = 0.25
+_SHORTEST_PAUSE = 0.18
 _SHORTEST_PHRASE = 0.12
 
 
@@ -63,7 +63,7 @@ def pink_noise(
 
 
 def find_phrases(speech: Array, frame_rate: float) -> Curve:
-    """Return (P, 2) start and end seconds of stretches of (T,) ``speech`` between pauses of a quarter second."""
+    """Return (P, 2) start and end seconds of stretches of (T,) ``speech`` between pauses of 0.18 s or more."""
     edges = np.diff((np.asarray(speech) > 0.5).astype(np.int8), prepend=0, append=0)
     starts, ends = np.flatnonzero(edges > 0) / frame_rate, np.flatnonzero(edges < 0) / frame_rate
     if not len(starts):

@@ -59,7 +59,7 @@ def move_head(
         phrases: (P, 2) seconds.
         prosody: accents.
         gaze: (T, 3) degrees in the room, which the head follows in part.
-        loud: (T,) eased loudness above the speaker's level, 0..1.
+        loud: (T,) how far above ordinary speech the voice is, 0..1.
         frame_rate: frames per second.
         actor: manner.
         generator: source of chance.
@@ -69,7 +69,7 @@ def move_head(
     amount = (lively * (0.40 + 0.60 * speech))[:, None]
     degrees = amount * _DRIFT * pink_noise(frames, frame_rate, generator, 3, 0.05, 1.2)
     degrees += lively[:, None] * _posture(phrases, frames, frame_rate, generator)
-    chosen = choose_accents(prosody, actor.nods, 0.35, generator)
+    chosen = choose_accents(prosody, actor.nods, 0.45, generator)
     degrees[:, :2] += (_NOD * lively)[:, None] * nods(chosen, frames, frame_rate, generator)
     degrees[:, 1] += lively * _shakes(emotion, phrases, frame_rate, generator)
     degrees[:, :2] += _HEAD_BY_GAZE * ease(gaze[:, :2], frame_rate, 0.22)
