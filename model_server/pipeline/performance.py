@@ -19,6 +19,7 @@ from model_server.audio.phones import PHONES
 from model_server.models.emodiff import FACE_CHANNELS, NO_GUIDANCE, EmoDiff, EmoDiffCondition, Guidance
 from model_server.models.lip_refiner import LipRefiner
 
+from .kept import Kept, Mask, go_on_from
 from .request import EmotionTrack
 
 Array = npt.NDArray[np.float32]
@@ -27,10 +28,6 @@ INITIAL_FRAMES = 20
 """Frames of the previous window that the next one continues from."""
 LOOK_AHEAD_FRAMES = 20
 """Last frames of a window that are made again with more of the future heard."""
-
-
-EASE_FRAMES = 25
-"""Frames over which a step between windows fades out."""
 
 _LIDS = [ARKIT_INDEX["eyeBlinkLeft"], ARKIT_INDEX["eyeBlinkRight"]]
 
@@ -89,6 +86,7 @@ def express(
     seed: int,
     sampling: Sampling,
     before_step: Callable[[float], None],
+    kept: Kept | None = None,
 ) -> Iterator[Expressed]:
     """Yield expression and head pose for the phone-track features ``heard``, window by window.
 
@@ -100,6 +98,7 @@ def express(
         seed: seed of the noise; window ``w`` draws from (seed, w), whatever came before.
         sampling: sampler settings.
         before_step: called with the seconds finished before every diffusion step; may raise to stop.
+        kept: what stays of an earlier performance, with curves at ``FRAME_RATE``.
     """
     window = model.config.window
     queue = FrameQueue(heard)
@@ -117,17 +116,15 @@ def express(
         noise = _noise(seed, index, window)
         # A style clip without an emotion beside it brings its own.
         told = None if style is not None and emotion.is_neutral else weights
-        condition = _condition(
-            audio, told, style, None if previous is None else model.normalise(torch.from_numpy(previous))
-        )
+        known, mask = _known(window, previous, None if kept is None else kept.window(position, window))
+        condition = _condition(audio, told, style, model.normalise(torch.from_numpy(known)), mask)
         drawn = model.sample(condition, noise, sampling.steps, sampling.guidance, lambda s=seconds: before_step(s))  # type: ignore[misc]
-        face = model.denormalise(drawn)[0].numpy()
-        if previous is not None:
-            face = _continue_from(previous, face)
+        face = complete_blinks(model.denormalise(drawn)[0].numpy())
+        face = go_on_from(face, known, mask)
         face[:, :ARKIT_COUNT] = face[:, :ARKIT_COUNT].clip(0, 1)
         last = queue.ended and real <= window - LOOK_AHEAD_FRAMES
         stop = real if last else min(real, window - LOOK_AHEAD_FRAMES)
-        yield Expressed(audio[skip:stop], weights[skip:stop], complete_blinks(face[skip:stop]))
+        yield Expressed(audio[skip:stop], weights[skip:stop], face[skip:stop])
         if last:
             return
         previous = face[stop - INITIAL_FRAMES : stop]
@@ -136,18 +133,15 @@ def express(
         index += 1
 
 
-def _continue_from(previous: Array, face: Array) -> Array:
-    """Return (W, 58) ``face`` that begins with the ``previous`` frames and goes on from them without a step.
-
-    The network goes on nearly where it was told to; what is left of a step fades out over half a second.
-    """
-    known = len(previous)
-    fade = 0.5 + 0.5 * np.cos(np.pi * np.arange(EASE_FRAMES) / EASE_FRAMES, dtype=np.float32)
-    joined = face.copy()
-    joined[:known] = previous
-    step = 2 * previous[-1] - previous[-2] - face[known]
-    joined[known : known + EASE_FRAMES] += fade[:, None] * step
-    return joined
+def _known(window: int, previous: Array | None, kept: tuple[Array, Mask] | None) -> tuple[Array, Mask]:
+    """Return (W, 58) values and where they are given: what stays, and the last frames of the window before."""
+    if kept is None:
+        known, mask = np.zeros((window, FACE_CHANNELS), np.float32), np.zeros((window, FACE_CHANNELS), bool)
+    else:
+        known, mask = kept[0].copy(), kept[1].copy()
+    if previous is not None:
+        known[: len(previous)], mask[: len(previous)] = previous, True
+    return known, mask
 
 
 def complete_blinks(face: Array) -> Array:
@@ -180,15 +174,12 @@ def _noise(seed: int, index: int, window: int) -> torch.Tensor:
 
 
 def _condition(
-    audio: Array, weights: Array | None, style: torch.Tensor | None, initial: torch.Tensor | None
+    audio: Array, weights: Array | None, style: torch.Tensor | None, known: torch.Tensor, mask: Mask
 ) -> EmoDiffCondition:
-    known = torch.zeros(1, len(audio), FACE_CHANNELS)
-    mask = torch.zeros(1, len(audio), FACE_CHANNELS)
-    if initial is not None:
-        known[0, : len(initial)] = initial
-        mask[0, : len(initial)] = 1
     told = None if weights is None else torch.from_numpy(weights)[None]
-    return EmoDiffCondition(torch.from_numpy(audio)[None], told, style, known, mask)
+    return EmoDiffCondition(
+        torch.from_numpy(audio)[None], told, style, known[None], torch.from_numpy(mask.astype(np.float32))[None]
+    )
 
 
 def refine(expressed: Iterable[Expressed], model: LipRefiner) -> Iterator[Array]:
