@@ -17,6 +17,7 @@ from PIL import Image
 from blendshape_rigs.arkit import ARKIT_INDEX, ARKIT_NAMES, EMOTIONS
 from blendshape_rigs.curves import FaceCurves
 from blendshape_rigs.formats import write_curves
+from blendshape_rigs.formats.livelink import first_timecode
 from model_server.audio.phones import PHONE_INDEX
 from model_server.errors import Cancelled, ConfigError, DreamTalkError, WeightsError
 from model_server.pipeline.portrait_video import make_portrait_video
@@ -186,6 +187,15 @@ def test_take_folders_start_by_their_timecodes(tmp_path: Path) -> None:
     assert list(summary.seconds) == ["ben"]
     assert abs(lag(loaded(summary)) - 20) <= 1  # the made voice and jaw open at the same seconds of their own
     assert summary.seconds["ben"] == pytest.approx(9.6, abs=0.1)
+
+
+@pytest.mark.parametrize(("rate", "frames"), [(60, 59), (24, 23)])
+def test_the_first_timecode_is_a_time_of_day(rate: int, frames: int, tmp_path: Path) -> None:
+    header = ",".join(["Timecode", "BlendShapeCount", *ARKIT_NAMES])
+    codes = [f"01:02:03:{frames}", *(f"01:02:04:{frame:02d}" for frame in range(rate)), "01:02:05:00"]
+    rows = [",".join([code, "52", *["0"] * 52]) for code in codes]
+    (tmp_path / "take.csv").write_text("\n".join([header, *rows]))
+    assert first_timecode(tmp_path / "take.csv") == pytest.approx(3723 + frames / rate, abs=1e-6)
 
 
 def test_clocks_of_other_days_are_no_offset(tmp_path: Path) -> None:
@@ -384,6 +394,7 @@ def test_beat2_needs_arkit_weights(tmp_path: Path) -> None:
         (lambda content: content["frames"][5].update(time=0.0), "do not go on"),
         (lambda content: content["names"].__setitem__(0, "jawWide"), "'jawWide' is not an ARKit blendshape"),
         (lambda content: content["frames"][5]["weights"].__setitem__(0, 1e9), "frame 5"),
+        (lambda content: content["frames"][5]["weights"].__setitem__(0, 10**400), "no JSON of BEAT"),
         (lambda content: content.pop("frames"), "no JSON of BEAT"),
     ],
 )
@@ -458,8 +469,13 @@ def test_textgrids_are_read_in_both_forms(tmp_path: Path) -> None:
     )
     assert [word.text for word in read_textgrid(long)["words"]] == ["", '[so-called] "my" way']
     assert [(word.text, word.start, word.end) for word in read_textgrid(short)["words"]] == [("hello", 0.5, 2.0)]
-    long.write_text(TEXTGRID[:600])
-    with pytest.raises(DreamTalkError, match="breaks off"):
+    broken = (TEXTGRID[:600], TEXTGRID.replace("size = 4", "size = 999999999999"), TEXTGRID.replace("2.4", "1e999"))
+    for text in (*broken, TEXTGRID.replace('"M"', "7")):
+        long.write_text(text)
+        with pytest.raises(DreamTalkError, match="breaks off or is damaged"):
+            read_textgrid(long)
+    long.write_text("no TextGrid")
+    with pytest.raises(DreamTalkError, match="is no TextGrid"):
         read_textgrid(long)
 
 
@@ -493,8 +509,8 @@ def test_words_beside_a_recording_are_aligned(shared_data: Path, tmp_path: Path)
     assert not any("LJ001-0002.txt" in note.reason for note in summary.notes)
     length = round(1.9 * 50)  # LJ001-0002 lasts 1.9 s
     certain, heard = ((audio[:length, :42].max(axis=1) > 0.8).mean() for audio in (aligned, plain))
-    assert certain > 0.9
-    assert heard < 0.75
+    assert certain > 0.85
+    assert heard < certain - 0.1
     same = plain[:length, :42].argmax(axis=1) == aligned[:length, :42].argmax(axis=1)
     assert same.mean() > 0.4
     np.testing.assert_array_equal(plain[:length, 42:], aligned[:length, 42:])
@@ -562,7 +578,7 @@ def talking_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a video of four seconds: a photograph whose jaw opens at ``PULSES``, with the made voice."""
     photographs = pytest.importorskip("skimage.data", reason="scikit-image has the test photograph")
     folder = tmp_path_factory.mktemp("video")
-    Image.fromarray(photographs.astronaut()).save(folder / "photo.png")
+    Image.fromarray(photographs.astronaut()[:320, 64:384]).save(folder / "photo.png")
     curves = made_curves(25.0, 4.0)
     values = np.zeros_like(curves.values)
     values[:, _JAW] = 0.7 * curves.channel("jawOpen")

@@ -98,7 +98,7 @@ def read_faces(path: Path) -> FaceCurves:
         times = np.array([frame["time"] for frame in frames], np.float64)
     except FormatError:
         raise
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise FormatError(f"{path.name} is no JSON of BEAT (names, frames with weights and time): {error}") from error
     if weights.ndim != 2 or weights.shape != (len(times), len(columns)) or len(times) < 2:
         raise FormatError(f"{path.name}: frames of {weights.shape} weights do not fit its {len(columns)} names")

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model_server.audio.alignment import Word, agreement, align
+from model_server.audio.decode import MAXIMUM_SECONDS
 from model_server.audio.phones import from_arpabet
 from model_server.audio.pronunciation import is_english, pronounce
 from model_server.audio.timed_phones import SILENCE, TimedPhones, share_times
@@ -67,19 +68,23 @@ def read_textgrid(path: Path) -> dict[str, list[Interval]]:
             kind, name, entries = tokens[at], tokens[at + 1].strip('"'), int(tokens[at + 4])
             at += 5
             width = 3 if kind == '"IntervalTier"' else 2
+            if not 0 <= entries <= len(tokens):
+                raise ValueError("a tier is longer than the file")
             rows = [tokens[at + width * row : at + width * (row + 1)] for row in range(entries)]
             at += width * entries
             if width == 3:
-                tiers[name.lower()] = [Interval(_unquoted(row[2]), float(row[0]), float(row[1])) for row in rows]
-    except (IndexError, ValueError) as error:
+                tiers[name.lower()] = [_interval(*row) for row in rows]
+    except (IndexError, TypeError, ValueError) as error:
         raise DreamTalkError(f"'{path.name}' breaks off or is damaged; save it again from Praat") from error
     return tiers
 
 
-def _unquoted(token: str) -> str:
-    if not token.startswith('"'):
+def _interval(start: str, end: str, text: str) -> Interval:
+    if not text.startswith('"'):
         raise ValueError("a label is not in quotation marks")
-    return token[1:-1].replace('""', '"').strip()
+    if not 0 <= float(start) <= float(end) <= MAXIMUM_SECONDS:
+        raise ValueError("the times of a label do not go on")
+    return Interval(text[1:-1].replace('""', '"').strip(), float(start), float(end))
 
 
 def transcribed_phones(
