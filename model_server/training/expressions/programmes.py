@@ -142,7 +142,7 @@ PROGRAMMES: dict[str, tuple[Programme, ...]] = {
 
 # What of an emotion stays between its bouts. Surprise is brief, sadness a mood.
 TONIC: dict[str, float] = {
-    "angry": 0.66, "contempt": 0.55, "disgusted": 0.58, "fear": 0.68, "happy": 0.48, "sad": 0.74, "surprised": 0.58,
+    "angry": 0.66, "contempt": 0.58, "disgusted": 0.62, "fear": 0.68, "happy": 0.48, "sad": 0.74, "surprised": 0.68,
 }  # fmt: skip
 # Speed of onset and offset.
 TEMPO: dict[str, float] = {
