@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,8 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from blendshape_rigs.curves import FaceCurves
+from blendshape_rigs.formats.livelink import parse_livelink, read_livelink
 from model_server.errors import AudioError, ConfigError
 from model_server.evaluation.recordings import FPS, RATE, Recording, RecordingSet
+from model_server.pipeline.request import EmotionTrack
 
 if TYPE_CHECKING:
     from model_server.metrics.closures import TimedPhone
@@ -21,6 +25,8 @@ Array = npt.NDArray[np.float32]
 CAPTURED_CURVES = "curves_30fps.npz"
 _CAPTURED_FPS = 30.0
 _LARGEST_FILE = 1 << 30
+_TEACHER_SEED = 2024
+_SHORTEST_UTTERANCE = 4.0
 
 # Weights of the captured channels. Which of them open and which round the lips was seen by their means over the phones
 # that the speech encoder hears in the recordings: mouth_stretch_c is 0.28 on open vowels and 0.09 on p b m;
@@ -30,24 +36,38 @@ OPENING = {"mouth_stretch_c": 1.0, "mouth_oh_c": 0.35}
 ROUNDING = {"mouth_pucker_l": 0.5, "mouth_pucker_r": 0.5, "mouth_oo_c": 1.0, "mouth_oh_c": 1.0}
 
 
-def read_folder(folder: Path, most_seconds: float) -> RecordingSet:
-    """Return the recordings of a folder: a captured mouth (``curves_30fps.npz``) or read texts (``metadata.csv``).
+def read_source(source: Path, most_seconds: float) -> RecordingSet | list[FaceCurves]:
+    """Return what a folder or file holds: recordings with a truth, or real Live Link curves without sound.
 
     Args:
-        folder: laid out as FACEGOOD's recordings or as LJSpeech.
+        source: a folder laid out as FACEGOOD's recordings (``curves_30fps.npz``) or as LJSpeech (``metadata.csv``), a
+            folder of Live Link Face CSVs, plain or gzipped, or one such file. In a folder, names with "rom" are ranges
+            of motion, no performances, and left out.
         most_seconds: how much of a captured recording to use.
 
     Raises:
-        AudioError: for a folder that is neither, or whose texts cannot be aligned.
+        AudioError: for a folder that is none of these, or whose texts cannot be aligned.
+        FormatError: for a CSV that is no Live Link recording.
     """
-    if (folder / CAPTURED_CURVES).is_file():
-        return _read_captured(folder, most_seconds)
-    if (folder / "metadata.csv").is_file():
-        return _read_texts(folder)
-    raise AudioError(
-        f"'{folder}' has neither metadata.csv (texts as LJSpeech has them) nor {CAPTURED_CURVES} (captured curves); "
-        "give a folder with one of them"
-    )
+    if (source / CAPTURED_CURVES).is_file():
+        return _read_captured(source, most_seconds)
+    if (source / "metadata.csv").is_file():
+        return _read_texts(source)
+    files = [source] if source.is_file() else sorted(source.glob("*.csv")) + sorted(source.glob("*.csv.gz"))
+    chosen = [file for file in files if file == source or "rom" not in file.stem.lower()]
+    if not chosen:
+        raise AudioError(
+            f"'{source}' has neither metadata.csv (texts as LJSpeech has them) nor {CAPTURED_CURVES} (captured curves) "
+            "nor Live Link Face CSVs; give a folder with one of them"
+        )
+    return [_read_live_link(file) for file in chosen]
+
+
+def _read_live_link(file: Path) -> FaceCurves:
+    if file.suffix != ".gz":
+        return read_livelink(file)
+    with gzip.open(file, "rt", encoding="utf-8-sig", newline="") as stream:
+        return parse_livelink(stream, file.name)
 
 
 def _read_texts(folder: Path) -> RecordingSet:
@@ -149,3 +169,25 @@ def _weighted(curves: Array, names: list[str], weights: dict[str, float], second
     total = sum(weight * curves[:, names.index(name)] for name, weight in weights.items())
     times = np.arange(int(seconds * FPS)) / FPS
     return np.interp(times, np.arange(len(curves)) / _CAPTURED_FPS, np.asarray(total)).astype(np.float32)
+
+
+def teach(emotion: EmotionTrack, seconds: float, actor: int, take: int) -> Array:
+    """Return (T, 58) what the mouth and expression teachers make of invented speech.
+
+    Args:
+        emotion: emotion weights over time.
+        seconds: length.
+        actor: number of the actor, who says the same at every call of the same length.
+        take: number of the take; each has its own chance.
+    """
+    from model_server.training.expression_teacher import Actor
+    from model_server.training.performance_corpus import perform, random_speaker
+    from model_server.training.phone_sequences import invent_utterance
+
+    manner = np.random.default_rng([_TEACHER_SEED, actor])
+    played, speaker = Actor.random(manner), random_speaker(manner)
+    seconds = max(seconds, _SHORTEST_UTTERANCE)
+    utterance = invent_utterance(seconds, FPS, np.random.default_rng([_TEACHER_SEED, actor, round(10 * seconds)]))
+    weights = emotion.sample(np.arange(round(seconds * FPS)) / FPS)
+    chance = np.random.default_rng([_TEACHER_SEED, actor, take, 1])
+    return perform(utterance, weights, played, speaker, chance).face

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from blendshape_rigs.arkit import ARKIT_INDEX
 from model_server.metrics.closures import CLOSED_METRES, labiodental_rate, measure_lips, sibilant_rate
 from model_server.metrics.correlation import best_lag, correlation
 from model_server.metrics.mouth_mesh import load_mouth_mesh
@@ -33,10 +34,11 @@ LIP_COLUMNS = (
 )
 LIP_NOTE = (
     "Distances on the proxy avatar's mesh. Bilabial closures p b m (±40 ms, lips nearer than 1.5 mm): recall, "
-    "precision, F1, median timing error. Open vowels closed: share of a ɑ æ ɔ ʌ of 60 ms or more that never open. "
-    "f v: share with the lips within 4 mm and the lower one drawn in by 1 mm. s z ʃ ʒ: share whose teeth come within "
-    "4 mm. Rounding AUC: u ʊ o ɔ w y ø against i ɪ e ɛ æ j by the width of the mouth (0.5 is chance)."
+    "precision, F1, median timing error. Open vowels closed: share of a ɑ æ ɔ ʌ of 60 ms or more that never open. f "
+    "v: share with the lips within 4 mm and mouthRollLower at 0.15 or more (±40 ms). s z ʃ ʒ: share whose teeth come "
+    "within 4 mm. Rounding AUC: u ʊ o ɔ w y ø against i ɪ e ɛ æ j by the width of the mouth (0.5 is chance)."
 )
+THRESHOLDS = (0.001, 0.0015, 0.002)
 CAPTURED = "captured face"
 CAPTURE_COLUMNS = (
     Column("opening r"),
@@ -46,9 +48,9 @@ CAPTURE_COLUMNS = (
     Column("best lag, ms", ".0f", 1000),
 )
 CAPTURE_NOTE = (
-    "Pearson's r without any shift, mean of the recordings. Opening: gap between the middles of the inner lips on the "
-    "proxy avatar's mesh. Rounding: narrowing of the mouth there. The best lag is looked for within ±200 ms, positive "
-    "where the curves come late; it enters no other figure."
+    "Pearson's r without any shift, mean of the recordings. Opening: gap between the middles of the inner lips on "
+    "the proxy avatar's mesh. Rounding: narrowing of the mouth there. The best lag is looked for within ±200 ms, "
+    "positive where the curves come late; it enters no other figure."
 )
 
 
@@ -67,7 +69,7 @@ def lip_cells(faces: Sequence[Array], recordings: Sequence[Recording], closed: f
         figures.vowels_closed,
         figures.vowel_gap,
         figures.silence_gap,
-        labiodental_rate(gaps, [mesh.lower_lip_tuck(face) for face in faces], truths, FPS),
+        labiodental_rate(gaps, [face[:, ARKIT_INDEX["mouthRollLower"]] for face in faces], truths, FPS),
         sibilant_rate([mesh.teeth_gap(face) for face in faces], truths, FPS),
         rounding_auc([-mesh.width(face) for face in faces], truths, FPS),
     ]
@@ -112,3 +114,40 @@ def _capture_cells(
         float(np.mean([r for _, r in lags])) if moves else None,
         float(np.mean([lag for lag, _ in lags])) if moves else None,
     ]
+
+
+def emotion_lip_table(group: RecordingSet, rows: Rows, recordings: Sequence[Recording]) -> Table:
+    """Return the lips of ``rows``, which differ in their emotion, over ``recordings`` of ``group``."""
+    note = (
+        f"{len(recordings)} recordings of {group.name}. The teacher is without emotion; the baselines are made of the "
+        f"takes of all emotions. {LIP_NOTE}"
+    )
+    measured = []
+    for name, faces in rows.items():
+        # A row may hold several takes of each recording.
+        owners = list(recordings) * (len(faces) // len(recordings))
+        measured.append((name, tuple(lip_cells(faces, owners))))
+    return Table("Lips under every emotion at intensity 1", note, LIP_COLUMNS, tuple(measured))
+
+
+def threshold_table(groups: Sequence[tuple[RecordingSet, Rows]]) -> Table:
+    """Return how bilabial closures change with the distance that counts as closed, over all groups together."""
+    names = [name for name in groups[0][1] if all(name in rows for _, rows in groups)]
+    recordings = [recording for group, _ in groups for recording in group.recordings]
+    measured = []
+    for name in names:
+        faces = [face for _, rows in groups for face in rows[name]]
+        cells: list[Cell] = []
+        for closed in THRESHOLDS:
+            figures = lip_cells(faces, recordings, closed)
+            cells += [figures[1], figures[2], figures[3]]
+        measured.append((name, tuple(cells)))
+    columns = tuple(
+        Column(f"{figure} at {closed * 1000:.1f} mm")
+        for closed in THRESHOLDS
+        for figure in ("recall", "precision", "F1")
+    )
+    note = (
+        f"Bilabial closures of all {len(recordings)} recordings with known phones, neutral, by the gap that is closed."
+    )
+    return Table("Sensitivity to the closure threshold", note, columns, tuple(measured))

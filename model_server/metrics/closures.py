@@ -17,8 +17,8 @@ OPEN_VOWELS = frozenset("aɑæɔʌ")
 CLOSED_METRES = 0.0015
 """Lips nearer than this count as closed: 1.5 mm on a head of human size."""
 LABIODENTAL_GAP_METRES = 0.004
-LABIODENTAL_TUCK_METRES = 0.001
-"""For f and v: lips nearer than the first while the lower one is drawn in over its teeth by the second or more."""
+LABIODENTAL_ROLL = 0.15
+"""For f and v: lips nearer than the first while mouthRollLower, which draws the lower one in, is the second or more."""
 SIBILANT_TEETH_METRES = 0.004
 """For s z ʃ ʒ: the edges of the incisors come nearer than this."""
 
@@ -142,20 +142,17 @@ def constraint_rate(
 
 
 def labiodental_rate(
-    gaps: Sequence[FloatArray], tucks: Sequence[FloatArray], truths: Sequence[Sequence[TimedPhone]], fps: float
+    gaps: Sequence[FloatArray], rolls: Sequence[FloatArray], truths: Sequence[Sequence[TimedPhone]], fps: float
 ) -> float:
     """Return the share of f and v with the lower lip drawn towards the teeth within 40 ms; nan for none.
 
     Args:
         gaps: (T,) metres between the lips for each recording.
-        tucks: (T,) metres by which the lower lip is drawn in over the lower teeth.
+        rolls: (T,) mouthRollLower for each recording.
         truths: the phones of each recording.
         fps: frames per second.
     """
-    met = [
-        (gap < LABIODENTAL_GAP_METRES) & (tuck >= LABIODENTAL_TUCK_METRES)
-        for gap, tuck in zip(gaps, tucks, strict=True)
-    ]
+    met = [(gap < LABIODENTAL_GAP_METRES) & (roll >= LABIODENTAL_ROLL) for gap, roll in zip(gaps, rolls, strict=True)]
     return constraint_rate(met, truths, LABIODENTAL, fps, _MARGIN)
 
 

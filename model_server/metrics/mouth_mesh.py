@@ -23,12 +23,11 @@ _INCISOR_HALF_WIDTH = 0.006
 
 @dataclass(frozen=True)
 class MouthMesh:
-    """Vertices of the mouth: the corners, the middle of the lower inner lip and the edges of the incisors."""
+    """Vertices of the mouth: the corners and the edges of the incisors."""
 
     avatar: ProxyAvatar
     right_corner: int
     left_corner: int
-    lower_lip: int
     upper_incisor: int
     lower_incisor: int
 
@@ -43,14 +42,6 @@ class MouthMesh:
     def teeth_gap(self, values: FloatArray) -> Result:
         """Return (T,) vertical metres between the edges of the incisors for (T, 52) weights."""
         return self._apart(self.upper_incisor, self.lower_incisor, 1, values)
-
-    def lower_lip_tuck(self, values: FloatArray) -> Result:
-        """Return (T,) metres by which the lower lip is drawn in over the lower teeth for (T, 52) weights; 0 at rest.
-
-        It is measured against the incisors, so that an opening jaw alone does not count.
-        """
-        rest = self.avatar.vertices[self.lower_lip, 2] - self.avatar.vertices[self.lower_incisor, 2]
-        return np.asarray(rest - self._apart(self.lower_lip, self.lower_incisor, 2, values), np.float32)
 
     def _apart(self, first: int, second: int, axis: int, values: FloatArray) -> Result:
         vertices, deltas = self.avatar.vertices, self.avatar.deltas
@@ -68,12 +59,10 @@ def load_mouth_mesh() -> MouthMesh:
     # The lower teeth are those that the jaw carries along.
     is_lower = np.abs(avatar.deltas[ARKIT_INDEX["jawOpen"], front]).sum(axis=1) > 1e-3
     upper, lower = front[~is_lower], front[is_lower]
-    middle = len(avatar.upper_lip) // 2
     return MouthMesh(
         avatar,
         int(avatar.upper_lip[0]),
         int(avatar.upper_lip[-1]),
-        int(avatar.lower_lip[middle]),
         int(upper[avatar.vertices[upper, 1].argmin()]),
         int(lower[avatar.vertices[lower, 1].argmax()]),
     )
