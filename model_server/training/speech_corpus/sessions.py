@@ -132,7 +132,8 @@ def make_session(
     change = VoiceChange() if backgrounds is None else VoiceChange.draw(generator)
     for utterance in utterances:
         pieces.append(_silence(_pause(generator)))
-        if backgrounds is not None and generator.random() < 0.12:
+        # A word alone is followed by an interlude less often than a sentence.
+        if backgrounds is not None and generator.random() < min(0.12, 0.03 * utterance.seconds):
             pieces.append(_silence(_interlude(backgrounds, generator)))
         spoken = change(utterance)
         if backgrounds is not None:
