@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import math
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -80,12 +82,19 @@ def run(arguments: argparse.Namespace) -> int:
         )
         with _watching(name) as (say, watch, progress):
             ending = carry_out(order, say, watch, progress)
+            if ending != "stopped":
+                reason = "all steps are done" if ending == "done" else "the time is over"
+                say(f"{name}: {reason}; the best weights are in '{out or folder / 'best.safetensors'}'")
         if ending == "stopped":
-            print(f"dreamtalk: stopped; the same command goes on from '{folder}'", file=sys.stderr)
+            if _speaks():
+                print(f"dreamtalk: stopped; the same command goes on from '{folder}'", file=sys.stderr)
             return 1
-        reason = "all steps are done" if ending == "done" else "the time is over"
-        print(f"{name}: {reason}; the best weights are in '{out or folder / 'best.safetensors'}'", flush=True)
     return 0
+
+
+def _speaks() -> bool:
+    """Whether this process is the one that tells the user; launchers number the processes of a run."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 @contextmanager
@@ -98,29 +107,29 @@ def _watching(
 
     console = Console()
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"))
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+    with Progress(*columns, console=console, disable=not (console.is_terminal and _speaks()), transient=True) as bar:
         task = bar.add_task(name, total=None, text="reading the data")
         told = time.monotonic()
-        validated = ""
 
         def say(line: str) -> None:
+            if not _speaks():
+                return
             if console.is_terminal:
                 console.print(line, highlight=False, markup=False)
             else:
                 print(line, flush=True)
 
         def watch(moment: Moment) -> None:
-            nonlocal told, validated
-            row = moment.validated
-            if row is not None:
-                say("  ".join(f"{key} {value:.4g}" for key, value in row.items()))
-                if "validation_loss" in row:
-                    validated = f", validation {row['validation_loss']:.4g}"
+            nonlocal told
+            if moment.validated is not None:
+                say("  ".join(f"{key} {value:.4g}" for key, value in moment.validated.items()))
             text = f"step {moment.step}/{moment.steps}, {moment.rate:.2f} step/s, {_clock(moment.seconds_left)} left"
-            bar.update(task, completed=moment.step, total=moment.steps, text=text + validated)
+            if math.isfinite(moment.best):
+                text += f", best validation {moment.best:.4g}"
+            bar.update(task, completed=moment.step, total=moment.steps, text=text)
             if not console.is_terminal and time.monotonic() - told > _LINE_EVERY:
                 told = time.monotonic()
-                say(text + validated)
+                say(text)
 
         def progress(count: int) -> None:
             bar.update(task, text=f"invented {count} performances")

@@ -1,6 +1,6 @@
 """Where training computes: a processor or GPUs, in which precision, in one process or in several.
 
-Several processes (one a GPU) are started by HuggingFace Accelerate: ``accelerate launch -m model_server.cli train …``.
+Several processes (one a GPU) are started by HuggingFace Accelerate: ``accelerate launch --num_processes 2 -m model_server.cli train …``.
 One process needs no Accelerate.
 """
 
@@ -99,14 +99,14 @@ class AcceleratedProcesses:
     """Several processes that Accelerate has started.
 
     Args:
-        device: "cpu" keeps them off the GPUs.
+        cpu: compute on processors; each process has a GPU otherwise.
     """
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, cpu: bool) -> None:
         from accelerate import Accelerator  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
         # Networks choose their precision themselves, on one process as on many.
-        self._accelerator = Accelerator(cpu=device == "cpu", mixed_precision="no")
+        self._accelerator = Accelerator(cpu=cpu, mixed_precision="no")
         self.rank: int = self._accelerator.process_index
         self.count: int = self._accelerator.num_processes
         self.device: torch.device = self._accelerator.device
@@ -147,7 +147,7 @@ def choose_compute(config: LoopConfig) -> tuple[Compute, Processes]:
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         if importlib.util.find_spec("accelerate") is None:
             raise ConfigError("several processes need Accelerate: pip install 'dreamtalk[train]'")
-        accelerated = AcceleratedProcesses(config.device)
+        accelerated = AcceleratedProcesses(device.type == "cpu")
         processes, device = accelerated, accelerated.device
     half = config.precision == "bfloat16" or (config.precision == "auto" and device.type == "cuda")
     return Compute(device, half), processes

@@ -27,7 +27,7 @@ Loss = Callable[[nn.Module, int, torch.Generator], tuple[Tensor, dict[str, float
 """``loss(model, batch, generator)`` draws a batch and returns the loss and named figures for the log."""
 
 Validate = Callable[[nn.Module], dict[str, float]]
-"""Returns figures of a model; the weights with the lowest ``validation_loss`` are the best."""
+"""Returns figures of a model, each named ``validation_…``."""
 
 Save = Callable[[nn.Module, Literal["best", "last"], Mapping[str, float]], None]
 """Stores averaged weights, the best so far or the last, with figures about them."""
@@ -48,13 +48,15 @@ class Moment:
         rate: steps a second.
         seconds_left: until the steps or the time are over.
         validated: the row of the log when one was just written.
+        best: lowest deciding figure so far; infinite before there is one.
     """
 
     step: int
     steps: int
     rate: float
     seconds_left: float
-    validated: Mapping[str, float] | None = None
+    validated: Mapping[str, float] | None
+    best: float
 
 
 @dataclass
@@ -152,6 +154,7 @@ def train(
     watch: Callable[[Moment], None] | None = None,
     compute: Compute = PROCESSOR,
     processes: Processes = ALONE,
+    decides: str = "validation_loss",
 ) -> Ending:
     """Train ``model``; validate, save and write a checkpoint every ``config.validate_every`` steps and at the end.
 
@@ -170,6 +173,7 @@ def train(
         watch: called after every step.
         compute: device and precision that ``loss`` uses too.
         processes: who trains along.
+        decides: the validation figure that is lowest for the best weights.
 
     Raises:
         ConfigError: when the checkpoint does not fit.
@@ -178,7 +182,7 @@ def train(
     state = _begin(model, config, folder / "last.pt", compute, processes)
     log = RunLog(folder, state.step) if processes.rank == 0 else None
     clock = _Clock(state.seconds, state.step, minutes)
-    run = _Run(state, validate, save, config, folder, compute, processes, log, clock, watch)
+    run = _Run(state, validate, save, config, folder, compute, processes, log, clock, watch, decides)
     with _stop_requests() as stop:
         ending = run.go(processes.share(_Objective(state.model, loss)), stop)
     if log is not None:
@@ -200,6 +204,7 @@ class _Run:
     log: RunLog | None
     clock: _Clock
     watch: Callable[[Moment], None] | None
+    decides: str
 
     def go(self, objective: nn.Module, stop: threading.Event) -> Ending:
         """Take the steps."""
@@ -236,7 +241,7 @@ class _Run:
         self.log.add(row)
         self.save(state.averaged, "last", row)
         # Where nothing is held out the last weights are the best known.
-        score = row.get("validation_loss", -math.inf)
+        score = row.get(self.decides, -math.inf)
         if score < state.best or score == -math.inf:
             state.best = score
             self.save(state.averaged, "best", row)
@@ -251,7 +256,7 @@ class _Run:
     def tell(self, row: Mapping[str, float] | None = None) -> None:
         """Tell who watches."""
         if self.watch is not None and self.log is not None:
-            self.watch(self.clock.moment(self.state.step, self.config, row))
+            self.watch(self.clock.moment(self.state, self.config, row))
 
 
 def _begin(model: nn.Module, config: LoopConfig, last: Path, compute: Compute, processes: Processes) -> _State:
@@ -334,12 +339,13 @@ class _Clock:
             return self.seconds() / (self._before + self._limit)
         return step / config.steps
 
-    def moment(self, step: int, config: LoopConfig, row: Mapping[str, float] | None) -> Moment:
+    def moment(self, state: _State, config: LoopConfig, row: Mapping[str, float] | None) -> Moment:
         """Return how far the run is."""
+        step = state.step
         passed = time.monotonic() - self._started
         rate = (step - self._first_step) / max(passed, 1e-9)
         left = min((config.steps - step) / max(rate, 1e-9), self._limit - passed)
-        return Moment(step, config.steps, rate, max(0.0, left), row)
+        return Moment(step, config.steps, rate, max(0.0, left), row, state.best)
 
 
 @contextmanager

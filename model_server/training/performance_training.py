@@ -26,12 +26,14 @@ class Prepared:
         loss: the loss on training examples.
         validate: measures the model on held-out examples.
         facts: what is to be kept in the weights file about the data.
+        decides: the validation figure that is lowest for the best weights.
     """
 
     model: nn.Module
     loss: Loss
     validate: Validate
     facts: Mapping[str, Any]
+    decides: str = "validation_loss"
 
 
 def validation(loss: Loss) -> Validate:

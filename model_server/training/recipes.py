@@ -153,6 +153,7 @@ def carry_out(
         watch,
         compute,
         processes,
+        prepared.decides,
     )
 
 

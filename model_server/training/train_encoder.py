@@ -29,6 +29,7 @@ from .speech_corpus.engines import VOICES
 _IMPORTANCE = torch.tensor([1.5 if phone in ("p", "b", "m", "f", "v") else 1.0 for phone in PHONES])
 _VOICED = np.array([phone not in VOICELESS for phone in PHONES], np.float32)
 _SHORTEST = 50
+_DECIDES = "validation_wrong_classes"
 _VALIDATED_SESSIONS = 20
 
 
@@ -232,7 +233,7 @@ def training_facts(corpus: SpeechSet, files: Sequence[Path]) -> dict[str, object
 
 
 def validation(sets: Mapping[str, SpeechSet], compute: Compute) -> Validate:
-    """Return a function that measures accuracies on held-out voices; the loss is the share of wrong mouth classes."""
+    """Return a function that measures accuracies on held-out voices, and the mean share of wrong mouth classes."""
 
     def measure(model: nn.Module) -> dict[str, float]:
         assert isinstance(model, SpeechEncoder)
@@ -242,7 +243,7 @@ def validation(sets: Mapping[str, SpeechSet], compute: Compute) -> Validate:
             measured = class_accuracy(model, held.sessions[:_VALIDATED_SESSIONS], compute)
             figures |= {f"validation_{name}_{key}": value for key, value in measured.items()}
             wrong.append(1 - measured["class_accuracy"])
-        return {"validation_loss": float(np.mean(wrong)), **figures} if wrong else {}
+        return {_DECIDES: float(np.mean(wrong)), **figures} if wrong else {}
 
     return measure
 
@@ -274,4 +275,4 @@ def prepare(
     model = SpeechEncoder(config.model) if start is None else start
     model.mel_mean.copy_(torch.from_numpy(corpus.prior))
     loss = EncoderLoss(corpus, config.data.crop, compute)
-    return Prepared(model, loss, validation(sets, compute), training_facts(corpus, trained))
+    return Prepared(model, loss, validation(sets, compute), training_facts(corpus, trained), _DECIDES)
