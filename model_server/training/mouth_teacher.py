@@ -48,7 +48,7 @@ _CHUNK_FRAMES = 400
 _BLUR = 0.018
 # Effort grows by this share per unit of loudness (40 dB) around a vowel's usual level.
 _EFFORT_PER_LOUDNESS = 0.9
-_USUAL_LOUDNESS = -0.05
+_USUAL_LOUDNESS = -0.15
 _EFFORT_BLUR = 0.05
 _CONSONANT_EFFORT = 0.4
 
@@ -212,7 +212,7 @@ def _shape_consonants(values: Array, segments: PhoneSegments, times: Times) -> N
     roll = values[:, index["mouthRollLower"]]
     values[:, index["mouthRollLower"]] = np.maximum(roll, 0.28 * labiodental)
     bilabial, settle = plateau(segments, BILABIAL, times, 0.05), settle_pulse(segments, times)
-    values[:, _columns("mouthPress")] += (0.20 * bilabial + 0.10 * settle)[:, None]
+    values[:, _columns("mouthPress")] += (0.14 * bilabial + 0.10 * settle)[:, None]
     values[:, _columns("mouthRoll")] += (0.05 * bilabial + 0.05 * settle)[:, None]
 
 
@@ -224,7 +224,7 @@ def _keep_to_speed(values: Array, segments: PhoneSegments, times: Times, frame_r
     columns, speeds = _limited_columns()
     moving = values[:, columns].any(axis=0)
     columns, steps = columns[moving], speeds[moving] / frame_rate
-    values[:, columns] = slow_down(values[:, columns], steps)
+    values[:, columns] = smooth(slow_down(values[:, columns], steps), _GAP_BLUR * frame_rate)
     values[:, jaw] = smooth(values[:, jaw], _JAW_BLUR * frame_rate)
 
 
