@@ -85,7 +85,7 @@ class SpeechData:
         crop: phone frames of an example at 50 a second.
     """
 
-    folders: tuple[str, ...] = ("runs/sessions", "runs/speech_sessions")
+    folders: tuple[str, ...] = ("runs/sessions",)
     weights: dict[str, float] = field(default_factory=lambda: {"espeak*": 0.5})
     human_weight: float = 3.0
     crop: int = 400
