@@ -133,7 +133,8 @@ def test_pose_is_of_the_point_where_the_head_turns() -> None:
     poses = np.tile(np.eye(4), (5, 1, 1))
     for pose, yaw in zip(poses, np.radians([-20, -10, 0, 10, 20]), strict=True):
         pose[:3, :3] = rotation_matrix(0.1, yaw, -0.2)
-        pose[:3, 3] = [0, 0, -60] + pivot - pose[:3, :3] @ pivot
+        pose[:3, 3] = pivot - pose[:3, :3] @ pivot
+        pose[2, 3] -= 60
     poses[4, :3, 3] += [1, 2, 3]
     rotation, translation = head_pose(poses)
     np.testing.assert_allclose(rotation[:, 1], np.radians([-20, -10, 0, 10, 20]), atol=1e-6)

@@ -65,7 +65,7 @@ class Converter:
     """
 
     def __init__(self, root: Path, language: str, face_landmarker: Path | None) -> None:
-        self._root, self._language, self._face_landmarker = root, language, face_landmarker
+        self.root, self._language, self._face_landmarker = root, language, face_landmarker
 
     @cached_property
     def _encoder(self) -> SpeechEncoder:
@@ -98,7 +98,7 @@ class Converter:
 
     def _hear(self, recording: Recording, notes: list[str]) -> PhoneTrack:
         """Return what is heard; phones by the transcript where there is one that fits."""
-        sound = open_audio(self._root / recording.sound, name=recording.sound)
+        sound = open_audio(self.root / recording.sound, name=recording.sound)
         track = join_tracks(list(PhoneListener(self._encoder).listen(sound.blocks())))
         if recording.transcript is None:
             return track
@@ -106,7 +106,7 @@ class Converter:
             notes.append(f"{recording.transcript} is not used: the recording is longer than 15 minutes")
             return track
         samples = np.concatenate(list(sound.blocks()))
-        path = self._root / recording.transcript
+        path = self.root / recording.transcript
         try:
             phones, how = transcribed_phones(path, samples, track.posteriors, recording.language or self._language)
         except DreamTalkError as error:
@@ -118,14 +118,14 @@ class Converter:
 
     def _face(self, recording: Recording, frames: int, notes: list[str]) -> CapturedFace:
         """Return the face in the time of the sound."""
-        path = self._root / recording.face
+        path = self.root / recording.face
         if recording.kind == "video":
             return capture_face(path, self._face_landmarker)
         if recording.kind == "beat":
             curves = beat.read_faces(path)
         else:
             curves = read_livelink(path)
-            after = livelink.seconds_after_sound(path, self._root / recording.sound)
+            after = livelink.seconds_after_sound(path, self.root / recording.sound)
             apart = abs(curves.duration - frames / FRAME_RATE)
             if after is None and apart > _LARGEST_LENGTH_DIFFERENCE:
                 notes.append(f"sound and curves differ by {apart:.1f} s in length; they are taken to begin together")

@@ -14,7 +14,7 @@ import os
 import re
 import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,17 @@ class _Clip:
     stretch: Stretch
 
 
+@dataclass
+class _Batch:
+    """What came of converting recordings; ``fresh`` counts those that an earlier run had not left."""
+
+    clips: list[_Clip] = field(default_factory=list)
+    used: list[Recording] = field(default_factory=list)
+    notes: list[Refused] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    fresh: int = 0
+
+
 def add(
     folder: Path,
     layout: str,
@@ -126,30 +137,9 @@ def add(
     converter = Converter(folder, language, landmarker)
     settings = f"{_VERSION} {converter.encoder_hash} {language} {model_hash(landmarker) if landmarker else ''}"
 
-    clips: list[_Clip] = []
-    notes: list[Refused] = []
-    used: list[Recording] = []
-    fresh = 0
-    for number, recording in enumerate(recordings):
-        if progress is not None:
-            progress(number, len(recordings), recording.face)
-        try:
-            kept = out / "converted" / f"{_key(folder, recording, settings)}.npz"
-            converted = _load(kept)
-            if converted is None:
-                converted = converter.convert(recording)
-                _save(kept, converted)
-                fresh += 1
-        except (Cancelled, WeightsError):
-            raise
-        except (DreamTalkError, CurvesError, OSError) as error:
-            refused.append(Refused(recording.face, _one_line(error)))
-            continue
-        notes += [Refused(recording.face, note) for note in converted.notes]
-        used.append(recording)
-        acted = recording.emotion or otherwise
-        clips += [_Clip(number, recording.actor, acted, stretch) for stretch in converted.stretches]
-    performances, without_style = _with_styles(clips)
+    batch = _convert(recordings, converter, out / "converted", settings, otherwise, progress)
+    refused += batch.refused
+    performances, without_style = _with_styles(batch.clips)
     refused += [Refused(recordings[number].face, reason) for number, reason in without_style]
     if not performances:
         raise DreamTalkError(_nothing(folder, layout, refused))
@@ -159,10 +149,42 @@ def add(
     for performance in performances:
         seconds[performance.actor] = seconds.get(performance.actor, 0.0) + len(performance) / FRAME_RATE
     left = {number for number, _ in without_style}
-    count = len({clip.recording for clip in clips} - left)
-    summary = Summary(layout, count, fresh, seconds, tuple(refused), tuple(notes), files)
-    _write_report(out / f"{name}.json", summary, used, otherwise)
+    count = len({clip.recording for clip in batch.clips} - left)
+    summary = Summary(layout, count, batch.fresh, seconds, tuple(refused), tuple(batch.notes), files)
+    _write_report(out / f"{name}.json", summary, batch.used, otherwise)
     return summary
+
+
+def _convert(
+    recordings: Sequence[Recording],
+    converter: Converter,
+    kept: Path,
+    settings: str,
+    otherwise: Emotion,
+    progress: Progress | None,
+) -> _Batch:
+    """Convert what is not kept from an earlier run; a recording that cannot be used is refused."""
+    batch = _Batch()
+    for number, recording in enumerate(recordings):
+        if progress is not None:
+            progress(number, len(recordings), recording.face)
+        try:
+            path = kept / f"{_key(converter.root, recording, settings)}.npz"
+            converted = _load(path)
+            if converted is None:
+                converted = converter.convert(recording)
+                _save(path, converted)
+                batch.fresh += 1
+        except (Cancelled, WeightsError):
+            raise
+        except (DreamTalkError, CurvesError, OSError) as error:
+            batch.refused.append(Refused(recording.face, _one_line(error)))
+            continue
+        batch.notes += [Refused(recording.face, note) for note in converted.notes]
+        batch.used.append(recording)
+        acted = recording.emotion or otherwise
+        batch.clips += [_Clip(number, recording.actor, acted, stretch) for stretch in converted.stretches]
+    return batch
 
 
 def detect_layout(listing: Listing) -> str:
