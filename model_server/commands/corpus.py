@@ -36,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the three actions and their options."""
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     build = actions.add_parser("build", help="make voices and sessions; what is there stays, a stopped run goes on")
-    build.add_argument("--hours", type=options.positive, help="of synthesised speech in all (default: about 7)")
+    build.add_argument(
+        "--hours", type=options.positive, help="of synthesised speech in all (default: as in 'dreamtalk corpus list')"
+    )
     build.add_argument("--voices", nargs="+", metavar="NAME", help="which (default: all; see 'dreamtalk corpus list')")
     build.add_argument("--copies", type=_whole, default=2, help="augmented copies beside the clean one (default: 2)")
     build.add_argument(
@@ -195,6 +197,9 @@ def _list(arguments: argparse.Namespace) -> int:
             f"{entry['voice']:24} {entry['language']:9} {entry['hours']:6.2f} {made:6.2f}  {entry['times']:10} "
             f"{purpose:9} {entry['licence']}{note}"
         )
+    installed = sum(entry["missing"] is None for entry in table)
+    total = sum(float(str(entry["made_seconds"])) for entry in table) / 3600
+    print(f"{installed} of {len(table)} voices are installed, {total:.2f} hours are made")
     return 0
 
 
