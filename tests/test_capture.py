@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from blendshape_rigs.formats import read_curves
 from model_server.capture import CapturedFace, capture_face, capture_video
 from model_server.capture.capture import head_pose
 from model_server.capture.face_landmarker import MODEL_ADDRESS, MODEL_SHA256
+from model_server.capture.video_frames import open_video
 from model_server.cli import main
 from model_server.errors import Cancelled, CaptureError, WeightsError
 from model_server.portrait.fit import rotation_matrix
@@ -159,6 +161,22 @@ def test_uneven_pictures_are_brought_to_an_even_rate(video: Path, model: Path, t
     jaw = np.interp(np.arange(48) / FPS, curves.times, curves.channel("jawOpen"))
     assert curves.duration == pytest.approx(50 / FPS, abs=0.1)
     assert np.corrcoef(jaw, known_curves().channel("jawOpen")[:48])[0, 1] > 0.8
+
+
+def test_videos_filmed_sideways_are_turned_upright(tmp_path: Path) -> None:
+    """Phones store the sensor's picture and a matrix that turns it a quarter clockwise."""
+    upright = np.zeros((128, 96, 3), np.uint8)
+    upright[:40, :30] = 255  # a mark in the upper left corner
+    path = tmp_path / "phone.mp4"
+    write_video(path, [np.rot90(upright)] * 3)
+    data = bytearray(path.read_bytes())
+    matrix = data.index(b"tkhd") + 44
+    data[matrix : matrix + 36] = struct.pack(">9i", 0, 1 << 16, 0, -1 << 16, 0, 0, 96 << 16, 0, 1 << 30)
+    path.write_bytes(data)
+    with open_video(path) as video:
+        frame = next(video.frames())
+    assert frame.pixels.shape == upright.shape
+    assert np.abs(frame.pixels.astype(int) - upright).mean() < 8
 
 
 def test_the_command_writes_a_take(
