@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from blendshape_rigs.arkit import ARKIT_COUNT, ARKIT_INDEX
 from blendshape_rigs.curves import FaceCurves
@@ -311,7 +312,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="FACEGOOD's takes")
     parser.add_argument("--livelink", type=Path, help="folder of Live Link Face CSVs")
     parser.add_argument("--weights", type=Path, default=_WEIGHTS, help="speech encoder that hears the phones")
+    parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
     encoder = load_checkpoint(arguments.weights, SpeechEncoder)
     calibration, held_out = (read_takes(arguments.folder, names, encoder) for names in (CALIBRATION, HELD_OUT))
     head = ["", "opening r", "rounding r", "late, ms", "mean, mm", "95 %, mm", "closed"]
