@@ -37,6 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--corpus", type=Path, help="folder of the speech corpus: its held-out voices are measured")
     parser.add_argument("--emotion", type=options.emotion, default=EmotionTrack.constant({}), help="default: neutral")
+    parser.add_argument(
+        "--lips",
+        type=_lips,
+        default=(),
+        metavar="NAMES",
+        help="rows beside the model's, whose lips follow the speech encoder: recogniser (English), text, or both",
+    )
     parser.add_argument("--emotions", action="store_true", help="measure the lips under every emotion as well")
     parser.add_argument("--steps-table", action="store_true", help="measure quality against sampling steps as well")
     parser.add_argument("--quick", action="store_true", help="20 s of each voice and captured recording, not 60 s")
@@ -46,14 +53,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _lips(text: str) -> tuple[str, ...]:
+    from model_server.evaluation.takes import EXTRA_LIPS
+
+    names = tuple(name for name in text.split(",") if name != "encoder")
+    unknown = [name for name in names if name not in EXTRA_LIPS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"'{unknown[0]}' is none of encoder, {', '.join(EXTRA_LIPS)}")
+    return names
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Read the recordings, make the takes, measure, print Markdown tables, write the report."""
+    import torch
+
     from model_server.evaluation.full import QUICK, Effort, Material
     from model_server.evaluation.takes import Animator
     from model_server.pipeline.speech_to_curves import SpeechToCurves
 
     from .evaluation_material import teach
 
+    # Windows are too small for threads to gain by, and on busy cores they wait for each other.
+    torch.set_num_threads(1)
     with spinner("Reading and aligning"):
         sets, real = _read(arguments)
     material = Material(tuple(sets), tuple(real), teach, QUICK if arguments.quick else Effort())
@@ -62,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     with progress_bar("Animating", seconds) as progress:
         animator = Animator(model, progress)
         _print_lips(animator, material, arguments)
-        sections = _whole_report(animator, material, arguments.out) if arguments.out else []
+        sections = _whole_report(animator, material, arguments) if arguments.out else []
     if arguments.steps_table:
         sections.append(_steps(animator, material))
         _show(sections[-1].tables[0])
@@ -97,7 +118,7 @@ def _print_lips(animator: Animator, material: Material, arguments: argparse.Name
     from model_server.evaluation.takes import lip_rows
 
     for group in material.sets:
-        rows = lip_rows(animator, group.recordings, arguments.emotion)
+        rows = lip_rows(animator, group.recordings, arguments.emotion, arguments.lips)
         if group.recordings[0].phones:
             _show(lip_table(group, rows, arguments.emotion.describe()))
         else:
@@ -106,12 +127,13 @@ def _print_lips(animator: Animator, material: Material, arguments: argparse.Name
         _show(emotional_lips(animator, material))
 
 
-def _whole_report(animator: Animator, material: Material, out: Path) -> list[Section]:
+def _whole_report(animator: Animator, material: Material, arguments: argparse.Namespace) -> list[Section]:
     from model_server.evaluation.full import expression_section, lip_section, motion_section
     from model_server.evaluation.report import Section
 
+    out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
-    lips, rows = lip_section(animator, material, out)
+    lips, rows = lip_section(animator, material, arguments.lips, arguments.out)
     expression = expression_section(animator, material, out)
     motion = motion_section(material, rows, animator.model.emodiff.config.window, out)
     return [lips, expression, motion, _contact_sheet(animator, material, out, Section)]

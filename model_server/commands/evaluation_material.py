@@ -71,13 +71,26 @@ def _read_live_link(file: Path) -> FaceCurves:
 
 
 def _read_texts(folder: Path) -> RecordingSet:
-    from model_server.training.evaluate_encoder import read_human
+    """Return the recordings whose every word pocketsphinx's dictionary has, aligned with their texts by it."""
+    from model_server.training.speech_corpus.align import align_words, pad
+    from model_server.training.speech_corpus.texts import pronounced_words, spoken_words
+    from model_server.training.speech_corpus.voice import read_sound
 
-    utterances = read_human(folder)
-    if not utterances:
+    recordings: list[Recording] = []
+    lines = (folder / "metadata.csv").read_text(encoding="utf-8").splitlines()
+    for line in lines:
+        name, *texts = line.split("|")
+        path = next(folder.rglob(f"{name}.*"), None) if texts else None
+        words = spoken_words(texts[-1]) if texts else []
+        if path is None or not words or not all(word in pronounced_words() for word in words):
+            continue
+        aligned = align_words(pad(read_sound(path)), words)
+        if aligned is not None:
+            recordings.append(_known(name, aligned, texts[-1], "en"))
+    if not recordings:
         raise AudioError("no recording could be aligned with its text; the texts must be plain English words")
-    recordings = tuple(_known(f"{folder.name} {number + 1}", each) for number, each in enumerate(utterances))
-    return RecordingSet(folder.name, "A human voice; phones by alignment with the text.", recordings)
+    note = f"A human voice, {len(recordings)} of {len(lines)} recordings; phones by alignment with the text."
+    return RecordingSet(folder.name, note, tuple(recordings))
 
 
 def read_voices(corpus: Path, most_seconds: float) -> list[RecordingSet]:
@@ -95,7 +108,9 @@ def read_voices(corpus: Path, most_seconds: float) -> list[RecordingSet]:
         if not voice.held_out or not path.is_file():
             continue
         chosen = _first(load_shard(path), most_seconds)
-        recordings = tuple(_known(f"{voice.name} {number + 1}", each) for number, each in enumerate(chosen))
+        recordings = tuple(
+            _known(f"{voice.name} {number + 1}", each, "", voice.language) for number, each in enumerate(chosen)
+        )
         truth = "exact phone times" if voice.exact else "phones by alignment with the text"
         sets.append(RecordingSet(voice.name, f"A synthetic voice kept out of training; {truth}.", recordings))
     if not sets:
@@ -114,8 +129,8 @@ def _first(utterances: Iterable[Utterance], seconds: float) -> list[Utterance]:
     return chosen
 
 
-def _known(name: str, utterance: Utterance) -> Recording:
-    return Recording(name, utterance.samples, _timed_phones(utterance), _teach(utterance))
+def _known(name: str, utterance: Utterance, text: str, language: str) -> Recording:
+    return Recording(name, utterance.samples, text, language, _timed_phones(utterance), _teach(utterance))
 
 
 def _timed_phones(utterance: Utterance) -> tuple[TimedPhone, ...]:

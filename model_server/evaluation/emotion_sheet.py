@@ -20,6 +20,9 @@ from .takes import Animator
 
 Array = npt.NDArray[np.float32]
 
+SHEET_INTENSITIES = tuple(x for x in INTENSITIES if x != 0.75)
+"""Half a row of the sheet: neutral, and three intensities."""
+
 Render = Callable[[FaceCurves], list[Image]]
 """Returns one (H, W, 3) uint8 picture for each frame."""
 
@@ -27,15 +30,15 @@ Render = Callable[[FaceCurves], list[Image]]
 def draw_emotion_sheet(path: Path, animator: Animator, recording: Recording, render: Render) -> None:
     """Write a PNG with the neutral take and stills of the avatar in every emotion.
 
-    Each emotion has four intensities at one open vowel and four at one p b m of the recording; where its phones are not
-    known, at the widest and the narrowest opening of the neutral take.
+    Each emotion has neutral and three intensities at one open vowel and at one p b m of the recording; where its
+    phones are not known, at the widest and the narrowest opening of the neutral take.
     """
     neutral = animator.take(recording)
     segments = [PhoneSegment(phone.symbol, phone.start, phone.end) for phone in recording.phones]
     vowel, closure = _moments(neutral, segments)
     rows: dict[str, list[tuple[Array, float, str]]] = {}
     for name in FEELINGS:
-        takes = [(animator.take(recording, feeling(name, x)), x) for x in INTENSITIES[1:]]
+        takes = [(animator.take(recording, feeling(name, x)), x) for x in SHEET_INTENSITIES]
         rows[name] = [
             (take, _eyes_open(take, moment), f"{moment.symbol} {amount:.0%}")
             for moment in (vowel, closure)

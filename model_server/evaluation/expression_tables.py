@@ -196,9 +196,9 @@ def diversity_table(animator: Animator, recordings: Sequence[Recording], seeds: 
     note = (
         f"Mean L2 distance between takes of seeds {', '.join(map(str, seeds))}, over all pairs and frames, neutral, "
         f"{len(recordings)} recordings; by region of ARKit channels. Shuffled audio: between takes of different "
-        "recordings. The teacher repeats nothing but the actor. Lip error: mean over frames of the L2 distance over "
-        f"the {len(LIP_CHANNELS)} jaw, mouth and tongue channels to the teacher on true phones; mean and best of the "
-        "seeds."
+        "recordings. The teacher's actor says the same thing by another chance. Lip error: mean over frames of the "
+        f"L2 distance over the {len(LIP_CHANNELS)} jaw, mouth and tongue channels to the teacher on true phones; mean "
+        "and best of the seeds."
     )
     columns = (*(Column(name) for name in regions), Column("lip error, mean"), Column("lip error, best"))
     return Table("Takes of different seeds", note, columns, tuple(measured))

@@ -57,7 +57,7 @@ class Effort:
     style_actors: int = 6
 
 
-QUICK = Effort(16.0, 1, (1,), (1, 2, 3), 4)
+QUICK = Effort(16.0, 2, (1,), (1, 2, 3), 4)
 
 
 @dataclass(frozen=True)
@@ -111,10 +111,12 @@ def _pieces(recordings: Sequence[Recording]) -> list[Recording]:
     return pieces
 
 
-def lip_section(animator: Animator, material: Material, folder: Path) -> tuple[Section, dict[str, Rows]]:
-    """Return the section on lips and the neutral rows of every set by its name."""
+def lip_section(
+    animator: Animator, material: Material, lips: Sequence[str], folder: Path
+) -> tuple[Section, dict[str, Rows]]:
+    """Return the section on lips and the neutral rows of every set by its name; ``lips`` as ``lip_rows`` takes them."""
     tables, pictures = [], []
-    rows = {group.name: lip_rows(animator, group.recordings) for group in material.sets}
+    rows = {group.name: lip_rows(animator, group.recordings, lips=lips) for group in material.sets}
     spoken = [group for group in material.sets if group.recordings[0].phones]
     tables += [lip_table(group, rows[group.name], "neutral") for group in spoken]
     if spoken:

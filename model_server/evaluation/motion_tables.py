@@ -22,6 +22,7 @@ from .takes import Rows
 
 Array = npt.NDArray[np.float32]
 
+_BLOCK_WINDOWS = 8
 SLOW_FPS = 25.0
 """Speeds and jerk are compared at this rate, to which everything is low-passed: captured faces have no more."""
 LIDS = [ARKIT_INDEX["eyeBlinkLeft"], ARKIT_INDEX["eyeBlinkRight"]]
@@ -136,19 +137,19 @@ def _beat(faces: Sequence[Array], onsets: Sequence[npt.NDArray[np.float64]]) -> 
 
 
 def frechet_table(slow: Rows, reference: str) -> Table:
-    """Return the Fréchet distance of every row to ``reference``, in spaces fitted to every other second of it."""
+    """Return the Fréchet distance of every row to ``reference``, in spaces fitted to every other four seconds of it."""
     spaces = {"face": [*UPPER, *LIP_CHANNELS], "upper face": UPPER, "lips": list(LIP_CHANNELS)}
     measured: list[tuple[str, list[Cell]]] = [(name, []) for name in slow]
     for channels in spaces.values():
         windows = {name: window_statistics([f[:, channels] for f in faces], SLOW_FPS) for name, faces in slow.items()}
-        half = len(windows[reference]) // 2
-        space = WindowSpace.fit(windows[reference][:half])
-        base = space(windows[reference][:half])
+        own = (np.arange(len(windows[reference])) // _BLOCK_WINDOWS) % 2 == 0
+        space = WindowSpace.fit(windows[reference][own])
+        base = space(windows[reference][own])
         for name, cells in measured:
-            points = windows[name][half:] if name == reference else windows[name]
+            points = windows[name][~own] if name == reference else windows[name]
             cells.append(frechet_distance(base, space(points)) if len(points) > 1 else None)
     note = (
-        f"To the first half of '{reference}'; its own row is its second half, the lowest that can be hoped for. The "
+        f"To every other four seconds of '{reference}'; its own row is the rest of it, the lowest to hope for. The "
         "space is no learned one: means, deviations and speeds of the channels over windows of a second, turned to "
         "the 8 principal axes of the reference, in which it has unit variance. It knows no order of events."
     )

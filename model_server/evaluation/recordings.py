@@ -26,6 +26,8 @@ class Recording:
     Attributes:
         name: file or utterance.
         samples: (N,) float32 at 16 kHz.
+        text: what is said, in words; empty where it is not known.
+        language: as espeak-ng names it; ``"mul"`` where it is not known.
         phones: what is said, silences included; empty where it is not known.
         taught: (T, 52) what the mouth teacher makes of the true phones; empty where they are not known.
         opening: (T,) captured opening of the mouth in its own unit; empty where no face was captured.
@@ -34,6 +36,8 @@ class Recording:
 
     name: str
     samples: Array
+    text: str = ""
+    language: str = "mul"
     phones: tuple[TimedPhone, ...] = ()
     taught: Array = field(default_factory=lambda: np.zeros((0, 52), np.float32))
     opening: Array = field(default_factory=lambda: np.zeros(0, np.float32))

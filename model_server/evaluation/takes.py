@@ -12,6 +12,7 @@ import numpy.typing as npt
 from blendshape_rigs.arkit import ARKIT_INDEX
 from model_server.metrics.loudness import loudness_to_jaw
 from model_server.pipeline.exchange import AudioStream, FaceCurves
+from model_server.pipeline.phone_source import PhoneSource
 from model_server.pipeline.request import AnimationRequest, EmotionTrack
 from model_server.pipeline.speech_to_curves import SpeechToCurves
 
@@ -31,6 +32,9 @@ TEACHER, MODEL, SHUFFLED, MEAN, LOUDNESS = (
 )
 BASELINES = (SHUFFLED, MEAN, LOUDNESS)
 NEUTRAL = EmotionTrack.constant({})
+ENCODER = PhoneSource(lips="encoder")
+EXTRA_LIPS = ("recogniser", "text")
+"""What lips can follow besides the speech encoder, which the row of the model follows."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +52,18 @@ class Animator:
     _done: list[float] = field(default_factory=list)
 
     def take(
-        self, recording: Recording, emotion: EmotionTrack = NEUTRAL, seed: int = 1, style: FaceCurves | None = None
+        self,
+        recording: Recording,
+        emotion: EmotionTrack = NEUTRAL,
+        seed: int = 1,
+        style: FaceCurves | None = None,
+        source: PhoneSource = ENCODER,
     ) -> Array:
-        """Return the (T, 58) take of a recording; made once for each emotion, seed and style clip."""
-        key = (id(recording), emotion.weights.tobytes(), emotion.times.tobytes(), seed, id(style) if style else 0)
+        """Return the (T, 58) take of a recording; made once for each emotion, seed, style clip and source of phones."""
+        feelings = (emotion.weights.tobytes(), emotion.times.tobytes())
+        key = (recording.name, *feelings, seed, None if style is None else style.stacked().tobytes(), source)
         if key not in self._kept:
-            request = AnimationRequest(emotion, seed, FPS, style)
+            request = AnimationRequest(emotion, seed, FPS, style, source=source)
             self._kept[key] = self.model(cast(AudioStream, HeldAudio(recording.samples)), request).stacked()
             self._done.append(recording.seconds)
             self.advance(sum(self._done))
@@ -84,10 +94,32 @@ def _loud_jaw(recording: Recording, frames: int) -> Array:
     return face
 
 
-def lip_rows(animator: Animator, recordings: Sequence[Recording], emotion: EmotionTrack = NEUTRAL) -> Rows:
-    """Return the faces whose lips are compared: the teacher's where phones are known, the model's, the baselines'."""
+def lip_rows(
+    animator: Animator, recordings: Sequence[Recording], emotion: EmotionTrack = NEUTRAL, lips: Sequence[str] = ()
+) -> Rows:
+    """Return the faces whose lips are compared: the teacher's where phones are known, the model's, the baselines'.
+
+    Each of ``lips`` (of ``EXTRA_LIPS``) adds a row where it can be: the recogniser on English, the text where it is
+    known. The model's own row follows the speech encoder.
+    """
     takes = [animator.take(recording, emotion) for recording in recordings]
     rows: Rows = {}
     if all(len(recording.taught) for recording in recordings):
         rows[TEACHER] = [np.pad(recording.taught, ((0, 0), (0, CHANNELS - 52))) for recording in recordings]
-    return rows | {MODEL: takes} | baselines(takes, recordings)
+    rows[MODEL] = takes
+    for name in lips:
+        sources = [_source(name, recording) for recording in recordings]
+        if all(sources):
+            rows[f"{MODEL}, {name}"] = [
+                animator.take(recording, emotion, source=source)
+                for recording, source in zip(recordings, sources, strict=True)
+                if source is not None
+            ]
+    return rows | baselines(takes, recordings)
+
+
+def _source(name: str, recording: Recording) -> PhoneSource | None:
+    """Return where the phones of ``recording`` come from; None where that cannot be."""
+    if name == "text":
+        return PhoneSource(recording.text, recording.language) if recording.text else None
+    return PhoneSource(lips=name) if recording.language == "en" else None

@@ -20,7 +20,9 @@ Result = npt.NDArray[np.float64]
 WINDOW_SECONDS = 1.0
 HOP_SECONDS = 0.5
 DIMENSIONS = 8
-_SMALLEST_SPREAD = 1e-3
+_SMALLEST_SPREAD = 0.02
+_SMALLEST_SPEED_SPREAD = 0.1
+"""Features that hardly change in the reference are divided by these, so that they do not decide."""
 
 
 def window_statistics(faces: Sequence[FloatArray], fps: float) -> Result:
@@ -52,7 +54,9 @@ class WindowSpace:
     def fit(cls, reference: FloatArray) -> WindowSpace:
         """Return the space of (N, F) reference statistics, scaled so that the reference has unit variance in it."""
         mean = reference.mean(axis=0)
-        spread = np.maximum(reference.std(axis=0), _SMALLEST_SPREAD)
+        channels = reference.shape[1] // 3
+        floor = np.repeat([_SMALLEST_SPREAD, _SMALLEST_SPREAD, _SMALLEST_SPEED_SPREAD], channels)
+        spread = np.maximum(reference.std(axis=0), floor)
         scaled = (reference - mean) / spread
         _, sizes, axes = np.linalg.svd(scaled, full_matrices=False)
         count = min(DIMENSIONS, len(sizes))

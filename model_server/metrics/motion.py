@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
+_STILL = 1e-9
+
 BLINK_CLOSED = 0.5
 """A lid value above this is a blink."""
 
@@ -29,7 +31,7 @@ def jerk(face: FloatArray, fps: float) -> npt.NDArray[np.float64]:
 
 
 def seam_ratio(face: FloatArray, edges: Sequence[int]) -> float:
-    """Return how large the bend at window edges is against that at all other frames; 1 is seamless, nan: no edges.
+    """Return how large the bend at window edges is against that at all other frames; 1 is seamless; nan without any.
 
     The bend is the mean over channels of the absolute second difference.
 
@@ -42,9 +44,10 @@ def seam_ratio(face: FloatArray, edges: Sequence[int]) -> float:
     # The second difference k spans the frames k to k + 2: both that cross from frame e - 1 to frame e count.
     for edge in edges:
         at_edge[max(0, edge - 2) : edge] = True
-    if not at_edge.any() or at_edge.all():
+    inside = float(bend[~at_edge].mean()) if not at_edge.all() else 0.0
+    if not at_edge.any() or inside < _STILL:
         return float("nan")
-    return float(bend[at_edge].mean() / max(bend[~at_edge].mean(), 1e-12))
+    return float(bend[at_edge].mean()) / inside
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from scipy.stats import rankdata
 FloatArray = npt.NDArray[np.floating[Any]]
 Result = npt.NDArray[np.float64]
 
-_SMALLEST_SPREAD = 1e-3
+_SMALLEST_SPREAD = 0.02
+"""Channels that hardly move are divided by 2 % of their range, so that they do not decide."""
 
 
 def channel_statistics(face: FloatArray) -> Result:
