@@ -94,7 +94,8 @@ class EmoDiffLoss:
             x0, condition, valid = self.draw(model, batch, generator)
             epsilon = put(torch.randn(x0.shape, generator=generator))
             # The noisier, the oftener: what happens, and when, is settled there, and sampling has most steps there.
-            t = put((model.schedule.steps * torch.rand(batch, generator=generator).sqrt()).long())
+            share = torch.rand(batch, generator=generator).sqrt()
+            t = put((model.schedule.steps * share).long().clamp(max=model.schedule.steps - 1))
             x_t = model.schedule.add_noise(x0, epsilon, t)
             # 30 % full, 15 % style without emotion weights, 45 % no style, 10 % neither.
             kind = put(torch.rand(batch, generator=generator))
