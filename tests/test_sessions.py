@@ -14,7 +14,15 @@ from model_server.audio.phone_track import FRAME_RATE
 from model_server.audio.phones import PHONE_INDEX
 from model_server.audio.prosody import measure_prosody
 from model_server.errors import ConfigError
-from model_server.training.speech_corpus.backgrounds import Backgrounds, applause, breath, coloured_noise, hum, music
+from model_server.training.speech_corpus.backgrounds import (
+    Backgrounds,
+    applause,
+    breath,
+    coloured_noise,
+    hum,
+    music,
+    room_tone,
+)
 from model_server.training.speech_corpus.codecs import CODECS, code
 from model_server.training.speech_corpus.sessions import (
     Session,
@@ -147,6 +155,19 @@ def test_backgrounds_have_unit_power_and_their_own_colours() -> None:
     soft = breath(SAMPLE_RATE // 2, generator)
     assert -90 < 10 * np.log10(np.square(soft).mean()) < -20
     assert abs(soft[0]) < 1e-4 and abs(soft[-1]) < 1e-4
+
+
+def test_the_noise_of_a_recording_goes_on_in_its_pauses() -> None:
+    generator = np.random.default_rng(0)
+    noise = np.float32(0.002) * np.diff(coloured_noise(3 * SAMPLE_RATE + 1, generator))
+    speech = noise.copy()
+    speech[SAMPLE_RATE : 2 * SAMPLE_RATE] += voice(1.0, 110.0)
+    tone = room_tone(speech, SAMPLE_RATE, generator)
+    assert tone.shape == (SAMPLE_RATE,) and tone.dtype == np.float32
+    assert tone.std() == pytest.approx(noise.std(), rel=0.15)
+    assert peak_hertz(tone) == pytest.approx(peak_hertz(noise), rel=0.05)
+    assert room_tone(voice(1.0, 110.0), 800, generator).std() < 0.11 * voice(1.0, 110.0).std()
+    assert not room_tone(np.zeros(SAMPLE_RATE, np.float32), 800, generator).any()
 
 
 def test_prosody_is_that_of_the_sound() -> None:

@@ -12,6 +12,11 @@ from model_server.audio.features import SAMPLE_RATE
 
 from .utterance import FloatArray, Utterance
 
+_TONE_FRAME = 512
+# Mean squares below this are digital silence; fewer frames than these tell no spectrum.
+_TONE_SILENCE = 1e-10
+_TONE_LEAST = 15
+_TONE_LOUDEST = 0.1
 _BED_SECONDS = 8.0
 _BEDS = 6
 
@@ -107,6 +112,23 @@ def breath(count: int, generator: np.random.Generator) -> FloatArray:
         noise = _unit(scipy.signal.sosfilt(sections, noise).astype(np.float32))
     swell = np.hanning(count).astype(np.float32) ** np.float32(generator.uniform(0.5, 2))
     return np.asarray(noise * swell * 10 ** (generator.uniform(-50, -25) / 20), np.float32)
+
+
+def room_tone(speech: FloatArray, count: int, generator: np.random.Generator) -> FloatArray:
+    """Return (count,) noise like that beneath ``speech`` (N,): of the spectrum of its quietest moments."""
+    frames = speech[: len(speech) // _TONE_FRAME * _TONE_FRAME].reshape(-1, _TONE_FRAME)
+    power = np.square(frames).mean(axis=1)
+    heard = frames[power > _TONE_SILENCE]
+    if len(heard) < _TONE_LEAST:
+        return np.zeros(count, np.float32)
+    quiet = np.argsort(power[power > _TONE_SILENCE])[: max(3, len(heard) // 20)]
+    magnitude = np.sqrt(np.square(np.abs(scipy.fft.rfft(heard[quiet] * np.hanning(_TONE_FRAME), axis=1))).mean(axis=0))
+    length = scipy.fft.next_fast_len(count, real=True)
+    spectrum = scipy.fft.rfft(generator.standard_normal(length, dtype=np.float32))
+    spectrum *= np.interp(np.linspace(0, 1, len(spectrum)), np.linspace(0, 1, len(magnitude)), magnitude)
+    # Where nothing is quiet, as in a single word, the quietest moment is speech and no noise.
+    level = np.float32(min(np.sqrt(np.square(heard[quiet]).mean()), _TONE_LOUDEST * np.sqrt(power.mean())))
+    return _unit(scipy.fft.irfft(spectrum, length)[:count]) * level
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from model_server.audio.prosody import FRAME_SAMPLES, ProsodyStream
 from model_server.errors import ConfigError
 
 from .augment import augment
-from .backgrounds import Backgrounds, breath
+from .backgrounds import Backgrounds, breath, room_tone
 from .utterance import FloatArray, Utterance, load_shard, shard_seconds
 from .voice_change import VoiceChange
 from .workers import workers
@@ -28,6 +28,7 @@ _PROSODY_DELAY = 2
 _PROSODY_BLOCK = 50
 # A noise gate closes no shorter pauses than this.
 _GATE_SECONDS = 0.12
+_TONE_CHANCE = 0.75
 _SIL = PHONE_INDEX["sil"]
 _VOICED = np.array([phone not in VOICELESS for phone in PHONES], np.float32)
 _INTERLUDES = {"music": 0.4, "noise": 0.2, "applause": 0.2, "voices": 0.1, "hum": 0.1}
@@ -91,8 +92,22 @@ def _interlude(backgrounds: Backgrounds, generator: np.random.Generator) -> Floa
     fade = min(count // 2, int(generator.uniform(0.005, 0.5) * SAMPLE_RATE))
     sound[:fade] *= np.linspace(0, 1, fade, dtype=np.float32)
     sound[count - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
-    # Speech comes at about -20 decibels.
-    return np.asarray(sound * np.float32(10 ** (generator.uniform(-45, -17) / 20)))
+    # Speech comes at about -20 decibels. Voices as loud as that would be speech, whatever they say.
+    loudest = -34 if kind == "voices" else -17
+    return np.asarray(sound * np.float32(10 ** (generator.uniform(-45, loudest) / 20)))
+
+
+def _fill_pauses(pieces: list[Utterance], generator: np.random.Generator) -> list[Utterance]:
+    """Return the pieces with the noise of the next recording in each pause: noise alone must not mean speech."""
+    filled = []
+    speech = next(piece for piece in reversed(pieces) if len(piece.phones)).samples
+    for piece in reversed(pieces):
+        if len(piece.phones):
+            speech = piece.samples
+            filled.append(piece)
+        else:
+            filled.append(_silence(piece.samples + room_tone(speech, len(piece.samples), generator)))
+    return filled[::-1]
 
 
 def _join(pieces: list[Utterance]) -> Utterance:
@@ -141,6 +156,8 @@ def make_session(
             spoken = Utterance(spoken.samples * level, spoken.phones, spoken.ends)
         pieces.append(spoken)
     pieces.append(_silence(_pause(generator)))
+    if backgrounds is not None and generator.random() < _TONE_CHANCE:
+        pieces = _fill_pauses(pieces, generator)
     whole = _join(pieces)
     sound = whole.samples
     if backgrounds is not None:
