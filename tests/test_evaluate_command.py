@@ -109,7 +109,7 @@ def test_live_link_recordings_are_read_but_not_ranges_of_motion(tmp_path: Path) 
 
 
 def test_a_folder_of_nothing_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(AudioError, match="metadata.csv"):
+    with pytest.raises(AudioError, match="neither metadata"):
         read_source(tmp_path, 60)
     assert main(["evaluate"]) == 1
     assert "no speech to measure" in capsys.readouterr().err

@@ -113,7 +113,7 @@ def plot_speeds(path: Path, slow: Rows, names: Sequence[str]) -> None:
         furthest = max(float(np.percentile(values, 99.5)) for values in speeds.values()) or 1.0
         for colour, (name, values) in zip(_COLOURS, speeds.items(), strict=False):
             if values.any():
-                edges = np.linspace(0, furthest, 40)
+                edges = np.linspace(0, furthest, 40).tolist()
                 axes.hist(values, edges, density=True, histtype="step", log=True, color=colour, label=name)
         axes.set(title=region, xlabel="radians per second" if region == "head" else "per second")
     panels[0].legend(fontsize=7)

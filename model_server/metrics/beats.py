@@ -31,7 +31,7 @@ def speech_onsets(samples: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np
     level = gaussian_filter1d(np.sqrt(power), 0.03 * _ENVELOPE_FPS)
     rise = np.maximum(np.diff(level), 0)
     peaks, _ = find_peaks(rise, height=0.1 * rise.max(), distance=round(_SHORTEST_BEAT * _ENVELOPE_FPS))
-    return (peaks + 1) / _ENVELOPE_FPS
+    return np.asarray((peaks + 1) / _ENVELOPE_FPS)
 
 
 def motion_beats(face: FloatArray, fps: float) -> npt.NDArray[np.float64]:
@@ -39,7 +39,7 @@ def motion_beats(face: FloatArray, fps: float) -> npt.NDArray[np.float64]:
     mean_speed = np.abs(np.diff(np.asarray(face, np.float64), axis=0)).mean(axis=1) * fps
     smooth = gaussian_filter1d(mean_speed, 0.04 * fps)
     minima, _ = find_peaks(-smooth)
-    return (minima + 0.5) / fps
+    return np.asarray((minima + 0.5) / fps)
 
 
 def beat_consistency(onsets: FloatArray, beats: FloatArray) -> float:

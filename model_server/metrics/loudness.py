@@ -32,4 +32,4 @@ def loudness_to_jaw(samples: npt.NDArray[np.float32], rate: int, fps: float, fra
     level = gaussian_filter1d(np.maximum(power, 0) ** 0.25, _SMOOTHING_SECONDS * fps)
     quiet, loud = np.percentile(level, (10, 95))
     jaw = _WIDEST * (level - quiet) / max(loud - quiet, 1e-9)
-    return np.clip(jaw, 0, 1.5 * _WIDEST).astype(np.float32)
+    return np.asarray(np.clip(jaw, 0, 1.5 * _WIDEST), np.float32)

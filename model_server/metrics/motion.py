@@ -22,12 +22,12 @@ BLINK_CLOSED = 0.5
 
 def speed(face: FloatArray, fps: float) -> npt.NDArray[np.float64]:
     """Return (T - 1, C) absolute change per second of (T, C) channels."""
-    return np.abs(np.diff(np.asarray(face, np.float64), axis=0)) * fps
+    return np.asarray(np.abs(np.diff(np.asarray(face, np.float64), axis=0)) * fps)
 
 
 def jerk(face: FloatArray, fps: float) -> npt.NDArray[np.float64]:
     """Return (T - 3, C) absolute third derivative of (T, C) channels, in units per second cubed."""
-    return np.abs(np.diff(np.asarray(face, np.float64), n=3, axis=0)) * fps**3
+    return np.asarray(np.abs(np.diff(np.asarray(face, np.float64), n=3, axis=0)) * fps**3)
 
 
 def seam_ratio(face: FloatArray, edges: Sequence[int]) -> float:

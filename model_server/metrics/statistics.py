@@ -61,7 +61,7 @@ def confusion(guesses: Sequence[str], labels: Sequence[str], classes: Sequence[s
     counts = np.zeros((len(classes), len(classes)))
     for guess, label in zip(guesses, labels, strict=True):
         counts[classes.index(label), classes.index(guess)] += 1
-    return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return np.asarray(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))
 
 
 def strength(face: FloatArray, neutral: FloatArray, full: FloatArray) -> float:
