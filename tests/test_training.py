@@ -257,17 +257,33 @@ def test_performances_come_from_files_and_held_out_actors_stay_out(tmp_path: Pat
     save_performances(tmp_path / "other.npz", [ramp(1000, "carl")])
     save_performances(tmp_path / "other.held_out.npz", [ramp(100, "dora")])
     data = PerformanceData((str(tmp_path),), ("bert",), {"mead*": 2.0}, invented=2, invented_share=0.5)
-    training, held_out = load_corpora(data)
+    training, held_out = load_corpora(data, 45)
     assert [item.actor for item in training.items[:2]] == ["anna", "carl"]
     assert [item.actor for item in held_out.items] == ["bert", "dora"]
     chances = (training.chances / training.chances.sum()).tolist()
     assert chances == pytest.approx([0.25, 0.25, 0.25, 0.25])
     with pytest.raises(ConfigError, match="called nobody"):
-        load_corpora(dataclasses.replace(data, held_out_actors=("nobody",)))
+        load_corpora(dataclasses.replace(data, held_out_actors=("nobody",)), 45)
     with pytest.raises(ConfigError, match="holds no performances"):
-        load_corpora(dataclasses.replace(data, folders=(str(tmp_path / "nowhere"),)))
+        load_corpora(dataclasses.replace(data, folders=(str(tmp_path / "nowhere"),)), 45)
+    with pytest.raises(ConfigError, match="'eve' has no frames"):
+        PerformanceCorpus([ramp(0, "eve")])
     with pytest.raises(ConfigError, match="no performances to learn from"):
-        load_corpora(PerformanceData(invented=0))
+        load_corpora(PerformanceData(invented=0), 45)
+
+
+def test_performances_may_be_heard_by_a_pretrained_encoder_too(tmp_path: Path) -> None:
+    wide = [dataclasses.replace(p, audio=np.tile(p.audio, (1, 2))) for p in (ramp(60, "anna"), ramp(60, "bert"))]
+    save_performances(tmp_path / "wide.npz", wide)
+    data = PerformanceData((str(tmp_path),), ("bert",), invented=0)
+    training, held_out = load_corpora(data, 90)
+    drawn = training.windows(2, 40, torch.Generator().manual_seed(0))
+    assert drawn.audio.shape == (2, 40, 90)
+    assert len(held_out) == 1
+    with pytest.raises(ConfigError, match="hears 45 features and performances have 90"):
+        load_corpora(data, 45)
+    with pytest.raises(ConfigError, match=r"set data\.invented to 0"):
+        load_corpora(dataclasses.replace(data, invented=1), 90)
 
 
 def test_human_voices_count_more_unless_a_pattern_says_otherwise() -> None:

@@ -1,7 +1,7 @@
 """Where training computes: a processor or GPUs, in which precision, in one process or in several.
 
-Several processes (one a GPU) are started by HuggingFace Accelerate: ``accelerate launch --num_processes 2 -m model_server.cli train …``.
-One process needs no Accelerate.
+Several processes, one a GPU, are started by HuggingFace Accelerate:
+``accelerate launch --num_processes 2 -m model_server.cli train …``. One process needs no Accelerate.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 
 from blendshape_rigs.arkit import EMOTIONS, LIP_CHANNELS
-from model_server.audio.phone_track import FEATURES, FRAME_RATE, PhoneTrack
+from model_server.audio.phone_track import FRAME_RATE, PhoneTrack
 from model_server.errors import ConfigError
 from model_server.models.emodiff import FACE_CHANNELS
 
@@ -56,7 +56,7 @@ class Windows:
 
     Attributes:
         rows: (B,) number of each performance in the corpus.
-        audio: (B, W, 45) float32.
+        audio: (B, W, A) float32, A as in the performances.
         emotion: (B, W, 8) float32.
         face: (B, W, 58) float32.
         valid: (B, W) float32, 0 in the frames after the end of a performance, which repeat its last frame.
@@ -77,13 +77,22 @@ class PerformanceCorpus:
         weights: how often each is drawn from, times its length; None for all alike.
 
     Raises:
-        ConfigError: when there are none.
+        ConfigError: when there are none, one is empty, or they are heard in different ways.
     """
 
     def __init__(self, items: Sequence[performances.Performance], weights: Sequence[float] | None = None) -> None:
         if not items:
             raise ConfigError("there are no performances to learn from")
         self.items = list(items)
+        for item in items:
+            if not len(item) or not len(item.style):
+                raise ConfigError(f"a performance of '{item.actor}' has no frames, or its style clip has none")
+        self.audio_features = items[0].audio.shape[1]
+        if any(item.audio.shape[1] != self.audio_features for item in items):
+            raise ConfigError(
+                "some performances have features of a pretrained encoder and some have not; "
+                "take those apart, and set data.invented to 0"
+            )
         each = np.ones(len(items)) if weights is None else np.asarray(weights, float)
         self.chances = torch.from_numpy(np.array([len(item) for item in items]) * each)
 
@@ -107,7 +116,7 @@ class PerformanceCorpus:
         places = torch.rand(batch, generator=generator, dtype=torch.float64).tolist()
         drawn = Windows(
             rows,
-            np.empty((batch, frames, FEATURES), np.float32),
+            np.empty((batch, frames, self.audio_features), np.float32),
             np.empty((batch, frames, len(EMOTIONS)), np.float32),
             np.empty((batch, frames, FACE_CHANNELS), np.float32),
             np.zeros((batch, frames), np.float32),
@@ -249,15 +258,21 @@ def performance_files(folders: Sequence[str | Path]) -> list[Path]:
 
 
 def load_corpora(
-    data: PerformanceData, progress: Callable[[int], None] | None = None
+    data: PerformanceData, audio_features: int, progress: Callable[[int], None] | None = None
 ) -> tuple[PerformanceCorpus, PerformanceCorpus]:
     """Return what to train on and what to validate with.
 
     Validation performances are those of ``*.held_out.npz`` files and of held-out actors; where there are none, they
     are invented.
 
+    Args:
+        data: the settings.
+        audio_features: width of what the model hears.
+        progress: called with the number of performances invented.
+
     Raises:
-        ConfigError: when a folder holds no performances, a held-out actor is nowhere, or there is nothing at all.
+        ConfigError: when a folder holds no performances, a held-out actor is nowhere, there is nothing at all, or it
+            is not what the model hears.
     """
     items: list[performances.Performance] = []
     weights: list[float] = []
@@ -285,4 +300,11 @@ def load_corpora(
     training = PerformanceCorpus(items + invented, weights + [each] * len(invented))
     if not held_out:
         held_out = invent_performances(_HELD_OUT_INVENTED, _INVENTED_SECONDS, _HELD_OUT_SEED)
-    return training, PerformanceCorpus(held_out)
+    validating = PerformanceCorpus(held_out)
+    for corpus in (training, validating):
+        if corpus.audio_features != audio_features:
+            raise ConfigError(
+                f"the model hears {audio_features} features and performances have {corpus.audio_features}; "
+                "set model.audio_features, and hold some of the performances out"
+            )
+    return training, validating

@@ -24,7 +24,7 @@ class Performance:
     """Speech and the face that goes with it, 50 frames a second.
 
     Attributes:
-        audio: (T, 45) float16 phone-track features.
+        audio: (T, 45) float16 phone-track features; with more columns, features of a pretrained encoder after them.
         emotion: (T, 8) float16 emotion weights.
         face: (T, 58) float16: 52 ARKit weights, head pitch, yaw and roll in radians, head x, y and z in metres.
         style: (S, 58) float16 another clip of the same actor in the same emotion, of any length.
@@ -39,7 +39,9 @@ class Performance:
 
     def __post_init__(self) -> None:
         frames = len(self.face)
-        for name, columns in (("audio", FEATURES), ("emotion", _EMOTIONS), ("face", FACE_CHANNELS)):
+        if self.audio.ndim != 2 or len(self.audio) != frames or self.audio.shape[1] < FEATURES:
+            raise ValueError(f"audio has shape {self.audio.shape}; expected ({frames}, {FEATURES} or more)")
+        for name, columns in (("emotion", _EMOTIONS), ("face", FACE_CHANNELS)):
             if getattr(self, name).shape != (frames, columns):
                 raise ValueError(f"{name} has shape {getattr(self, name).shape}; expected ({frames}, {columns})")
         if self.style.ndim != 2 or self.style.shape[1] != FACE_CHANNELS:

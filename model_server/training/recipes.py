@@ -23,10 +23,11 @@ from model_server.models.emodiff import EmoDiff
 from model_server.models.lip_refiner import LipRefiner
 from model_server.models.speech_encoder import SpeechEncoder
 
-from . import train_emodiff, train_encoder, train_lips
+from . import train_emodiff, train_lips
 from .compute import choose_compute
 from .configs import EmoDiffTraining, EncoderTraining, LipTraining
 from .loop import Ending, Moment, read_checkpoint, train
+from .performance_training import Prepared
 
 _RUN_FILES = ("config.toml", "log.csv", "curves.png", "last.pt", "best.safetensors", "last.safetensors")
 
@@ -46,11 +47,18 @@ class Recipe:
     weights: str
     settings: type[Any]
     network: type[nn.Module]
-    prepare: Callable[..., Any]
+    prepare: Callable[..., Prepared]
+
+
+def _prepare_encoder(*arguments: Any) -> Prepared:
+    # The voices come with packages for sound that training faces does without.
+    from .train_encoder import prepare
+
+    return prepare(*arguments)
 
 
 RECIPES: dict[str, Recipe] = {
-    "encoder": Recipe("speech_encoder.safetensors", EncoderTraining, SpeechEncoder, train_encoder.prepare),
+    "encoder": Recipe("speech_encoder.safetensors", EncoderTraining, SpeechEncoder, _prepare_encoder),
     "emodiff": Recipe("emodiff.safetensors", EmoDiffTraining, EmoDiff, train_emodiff.prepare),
     "lips": Recipe("lip_refiner.safetensors", LipTraining, LipRefiner, train_lips.prepare),
 }
@@ -102,20 +110,7 @@ def carry_out(
         DreamTalkError: for settings, weights or data that do not fit.
     """
     recipe = RECIPES[order.model]
-    last = order.folder / "last.pt"
-    resumed = last.exists() and not order.fresh
-    config = _settings(order, recipe, resumed)
-    start: nn.Module | None = None
-    if resumed:
-        if order.start is not None:
-            raise ConfigError(f"'{order.folder}' holds a run already; leave out --from to go on, or add --fresh")
-        start = recipe.network(config.model)
-        kept = read_checkpoint(last)
-        _load(start, kept["model"], last)
-        say(f"going on from step {kept['step']} of '{order.folder}'")
-    elif order.start is not None:
-        config, start = _start_from(order.start, recipe, config)
-        say(f"starting from '{order.start}'")
+    config, start = _settings_and_start(order, recipe, say)
     compute, processes = choose_compute(config.loop)
     torch.manual_seed(config.loop.seed)
     prepared = recipe.prepare(config, start, compute, progress if processes.rank == 0 else None)
@@ -128,7 +123,6 @@ def carry_out(
         precision = "bfloat16" if compute.half else "float32"
         size = sum(weights.numel() for weights in prepared.model.parameters()) / 1e6
         say(f"{order.model}: {size:.2f} million weights on {compute.device} in {precision}; data: {facts}")
-
     # Nobody looks for a checkpoint before the old one is gone.
     processes.any(False)
 
@@ -155,6 +149,25 @@ def carry_out(
         processes,
         prepared.decides,
     )
+
+
+def _settings_and_start(order: Order, recipe: Recipe, say: Callable[[str], None]) -> tuple[Any, nn.Module | None]:
+    """Return the settings of an order and the network that it goes on with or starts from, if any."""
+    last = order.folder / "last.pt"
+    resumed = last.exists() and not order.fresh
+    config = _settings(order, recipe, resumed)
+    if resumed:
+        if order.start is not None:
+            raise ConfigError(f"'{order.folder}' holds a run already; leave out --from to go on, or add --fresh")
+        network = recipe.network(config.model)
+        kept = read_checkpoint(last)
+        _load(network, kept["model"], last)
+        say(f"going on from step {kept['step']} of '{order.folder}'")
+        return config, network
+    if order.start is not None:
+        say(f"starting from '{order.start}'")
+        return _start_from(order.start, recipe, config)
+    return config, None
 
 
 def _settings(order: Order, recipe: Recipe, resumed: bool) -> Any:

@@ -88,7 +88,7 @@ def _as_generated(truth: Tensor, generator: torch.Generator) -> Tensor:
 
 def prepare(config: LipTraining, start: LipRefiner | None, compute: Compute, progress: Progress = None) -> Prepared:
     """Return what the loop needs to train LipRefiner."""
-    training, held_out = load_corpora(config.data, progress)
+    training, held_out = load_corpora(config.data, config.model.audio_features, progress)
     context = config.model.context
     loss = LipLoss(training, context, config.window, compute)
     held_out_loss = LipLoss(held_out, context, config.window, compute, loss.scale)
