@@ -29,12 +29,12 @@ lint: setup ## Check style and types only
 bench: setup ## Measure speed and memory on this machine
 	@.venv/bin/dreamtalk bench
 
-train: setup ## Make the shipped weights again from nothing (hours; resumes; see docs/training.md)
-	@.venv/bin/python -m model_server.training.speech_corpus
-	@.venv/bin/python -m model_server.training.speech_corpus.sessions
-	@.venv/bin/python -m model_server.training.train_encoder
-	@.venv/bin/python -m model_server.training.train_emodiff
-	@.venv/bin/python -m model_server.training.train_lips
+train: setup ## Make the shipped weights again from nothing (a day; resumes; see docs/training.md)
+	@.venv/bin/dreamtalk corpus build
+	@.venv/bin/dreamtalk train encoder -o model_server/weights/speech_encoder.safetensors
+	@.venv/bin/python -m model_server.training.speech_performances
+	@.venv/bin/dreamtalk train emodiff -o model_server/weights/emodiff.safetensors
+	@.venv/bin/dreamtalk train lips -o model_server/weights/lip_refiner.safetensors
 
 avatar: setup ## Build the proxy avatar's asset anew
 	@.venv/bin/python -m avatar_builder

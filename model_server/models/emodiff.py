@@ -204,7 +204,8 @@ class EmoDiff(nn.Module):
         context = nn.functional.silu(self.embed_time(_sinusoids(t, self.config.width)) + style)
         for block in self.blocks:
             tokens = block(tokens, context)
-        return self._overlap_add(self.head(self.norm(tokens)).view(batch, tokens_count, 2 * patch, FACE_CHANNELS))
+        pieces = self.head(self.norm(tokens)).float()
+        return self._overlap_add(pieces.view(batch, tokens_count, 2 * patch, FACE_CHANNELS))
 
     def _overlap_add(self, pieces: Tensor) -> Tensor:
         """Return (B, N * patch, 58) from the (B, N, 2 * patch, 58) that each token says of itself and half a
