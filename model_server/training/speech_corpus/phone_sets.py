@@ -1,4 +1,4 @@
-"""What the phones of each Festival voice and of the Russian recordings are in the inventory."""
+"""What the phones of each engine and of the Russian recordings are in the inventory."""
 
 from __future__ import annotations
 
@@ -49,3 +49,59 @@ def festival_phones(symbol: str, language: str) -> tuple[str, ...]:
     if language == "ru" and len(plain) == 2 and plain[0] == plain[1]:
         plain = plain[0]  # a soft consonant is written double
     return to_inventory(table.get(plain, plain))
+
+
+_JAPANESE = {
+    "A": "a", "I": "i", "U": "ɯ", "E": "e", "O": "o", "u": "ɯ", "N": "ŋ", "sh": "ɕ", "ch": "tɕ", "j": "dʑ", "f": "ɸ",
+    "y": "j", "g": "ɡ",
+}  # fmt: skip
+# X-SAMPA (J. C. Wells, 1995) as MBROLA's voices use it, letter by letter.
+_SAMPA = {
+    "@": "ə", "{": "æ", "A": "ɑ", "E": "ɛ", "I": "ɪ", "O": "ɔ", "U": "ʊ", "V": "ʌ", "Q": "ɒ", "Y": "ʏ", "2": "ø",
+    "9": "œ", "3": "ɜ", "6": "ɐ", "S": "ʃ", "Z": "ʒ", "T": "θ", "D": "ð", "C": "ç", "N": "ŋ", "J": "ɲ", "L": "ʎ",
+    "R": "ʁ", "H": "ɥ", "G": "ɣ", "X": "χ", "g": "ɡ", "5": "ɫ", "4": "ɾ", "?": "",
+}  # fmt: skip
+_MBROLA = {
+    "en": {"r": "ɹ", "r=": "ɝ", "l=": "əl", "n=": "n", "O2": "ɔ", "4": "d"},
+    "it": {"ng": "ŋ", "nf": "ɱ", "ts2": "ts", "ss": "s", "i/": "i", "d[": "d"},
+    "pl": {"I": "ɨ", "ts'": "tɕ", "dz'": "dʑ", "s'": "ɕ", "z'": "ʑ", "n'": "ɲ"},
+    "cs": {"r'": "rʒ", "n'": "ɲ", "t'": "c", "d'": "ɟ", "h\\": "ɦ"},
+}  # fmt: skip
+
+
+def japanese_phones(symbols: list[str]) -> list[tuple[str, ...]]:
+    """Return the inventory's phones for each of Open JTalk's symbols; the first half of a long stop is that stop.
+
+    Raises:
+        ValueError: for an unknown symbol.
+    """
+    phones: list[tuple[str, ...]] = []
+    for symbol in reversed(symbols):
+        if symbol in ("sil", "pau"):
+            phones.append(("sil",))
+        elif symbol == "cl":
+            phones.append(phones[-1][:1] if phones else ("sil",))
+        elif symbol in _JAPANESE:
+            phones.append(to_inventory(_JAPANESE[symbol]))
+        elif len(symbol) == 2 and symbol[1] == "y":
+            phones.append(to_inventory(_JAPANESE.get(symbol[0], symbol[0]) + "j"))
+        else:
+            phones.append(to_inventory(symbol))
+    return phones[::-1]
+
+
+def mbrola_phones(symbol: str, language: str) -> tuple[str, ...]:
+    """Return the inventory's phones for a symbol of an MBROLA voice of a language.
+
+    Raises:
+        ValueError: for an unknown symbol.
+    """
+    if symbol == "_":
+        return ("sil",)
+    table = _MBROLA.get(language, {})
+    plain = symbol if symbol in table else symbol.replace("_h", "").rstrip(":~/#")
+    if language == "it":
+        plain = plain.rstrip("1")  # stress
+    if plain in table:
+        return to_inventory(table[plain])
+    return to_inventory("".join(table.get(letter, _SAMPA.get(letter, letter)) for letter in plain))

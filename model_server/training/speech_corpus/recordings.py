@@ -19,6 +19,7 @@ from model_server.audio.phones import to_inventory
 from .align import align_words, pad, recognise_words
 from .synthesisers import from_labels
 from .text_alignment import align_pronounced, align_text
+from .texts import stamp_line
 from .utterance import Utterance
 from .voice import Source, limited, read_sound
 
@@ -95,18 +96,11 @@ def stamps(language: str) -> Source:
         found = []
         for path in sorted(_STAMPS.rglob(f"*_desc_{language}.ogg")):
             texts = path.with_name(path.name.replace(f"_desc_{language}.ogg", ".txt"))
-            text = stamp_text(texts.read_text(encoding="utf-8", errors="ignore"), language) if texts.exists() else ""
-            if text:
-                found.append(Recording(path, text))
+            if texts.exists() and (line := stamp_line(texts.read_text(encoding="utf-8", errors="ignore"), language)):
+                found.append(Recording(path, line[1]))
         return found
 
     return aligned(find, language)
-
-
-def stamp_text(texts: str, language: str) -> str:
-    """Return the description in a language from a stamp's file of texts, empty when it is not there."""
-    line = re.search(rf"^{language}\.utf8=(.*)$", texts, re.MULTILINE)
-    return line[1].strip() if line else ""
 
 
 def letters(language: str) -> Source:

@@ -1,4 +1,4 @@
-"""Sentences for the voices to say, from Debian's fortunes and word lists, or invented from syllables.
+"""Sentences for the voices to say, from Debian's fortunes, word lists and Tux Paint, or invented from syllables.
 
 They need not make sense: they must have the sounds of the language in varied company.
 """
@@ -14,6 +14,8 @@ import pocketsphinx
 
 _FORTUNES = Path("/usr/share/games/fortunes")
 _WORDS = Path("/usr/share/dict")
+_STAMPS = Path("/usr/share/tuxpaint/stamps")
+_STAMP_LANGUAGES = ("eo", "ja", "uk")
 _FORTUNE_FILES = {
     "en": ("fortunes", "literature", "riddles"),
     "it": ("italia", "formiche", "leggi", "definizioni"),
@@ -94,7 +96,7 @@ def _invented(tables: tuple[tuple[str, ...], ...], generator: np.random.Generato
 
 
 def sentence(language: str, generator: np.random.Generator) -> str:
-    """Return a sentence; languages: ``en it de es ru cs fr pt nl sv pl fi ca cmn``.
+    """Return a sentence; languages: ``en it de es ru cs fr pt nl sv pl fi ca cmn eo ja uk``.
 
     English sentences hold only words of pocketsphinx's dictionary, so that all of them can be aligned.
     """
@@ -104,6 +106,8 @@ def sentence(language: str, generator: np.random.Generator) -> str:
         return _invented(_CATALAN, generator)
     if language == "cmn":
         return "".join(generator.choice(list(_MANDARIN), generator.integers(6, 20))) + "。"
+    if language in _STAMP_LANGUAGES:
+        return " ".join(generator.choice(_stamp_array(language), 2))
     if language in _FORTUNE_FILES and (language not in _WORD_FILES or generator.random() < 0.7):
         for _ in range(100):
             text = str(generator.choice(_fortune_array(language)))
@@ -123,6 +127,19 @@ def _fortune_array(language: str) -> np.ndarray[tuple[int], np.dtype[np.str_]]:
 @cache
 def _word_array(language: str) -> np.ndarray[tuple[int], np.dtype[np.str_]]:
     return np.array(_words(language))
+
+
+@cache
+def _stamp_array(language: str) -> np.ndarray[tuple[int], np.dtype[np.str_]]:
+    """Return the descriptions of Tux Paint's stamps, which are translated into many languages."""
+    texts = (path.read_text(encoding="utf-8", errors="ignore") for path in sorted(_STAMPS.rglob("*.txt")))
+    lines = {line[1].strip() for text in texts if (line := stamp_line(text, language))}
+    return np.array(sorted(line for line in lines if 8 < len(line) < 120))
+
+
+def stamp_line(texts: str, language: str) -> re.Match[str] | None:
+    """Return the line of a language, its text as group 1, in a stamp's file of texts."""
+    return re.search(rf"^{language}\.utf8=(.*\S)\s*$", texts, re.MULTILINE)
 
 
 def spoken_words(text: str) -> list[str]:
