@@ -23,6 +23,7 @@ from model_server.errors import DreamTalkError
 COMMANDS = {
     "animate": "model_server.commands.animate",
     "portrait": "model_server.commands.portrait",
+    "phones": "model_server.commands.phones",
     "demo": "model_server.commands.demo",
     "corpus": "model_server.commands.corpus",
     "train": "model_server.commands.train",

@@ -152,18 +152,24 @@ def align_words(posteriors: FloatArray, words: Sequence[Word], prior: FloatArray
 
 
 def agreement(posteriors: FloatArray, phones: TimedPhones) -> float:
-    """Return in 0..1 how well the sound agrees with the phones: the mean posterior of their mouth classes in speech.
+    """Return in 0..1 how well the sound agrees with the phones, whatever the recording's quality.
+
+    In speech, the mean posterior of the phones' mouth classes over that of the classes heard best. Read English gives
+    0.85 to 0.95, a text that belongs to another recording 0.15 to 0.5.
 
     Args:
         posteriors: (T, 42) phone posteriors at ``FRAME_RATE``.
         phones: as aligned with them.
     """
-    classes = np.zeros((len(PHONES), len(MOUTH_CLASSES)), np.float32)
-    classes[np.arange(len(PHONES)), MOUTH_CLASS_OF] = 1
+    merge = np.zeros((len(PHONES), len(MOUTH_CLASSES)), np.float32)
+    merge[np.arange(len(PHONES)), MOUTH_CLASS_OF] = 1
     labels = phones.labels(len(posteriors))
     spoken = labels != PHONE_INDEX[SILENCE]
-    of_class = (posteriors @ classes)[np.arange(len(labels)), np.array(MOUTH_CLASS_OF)[labels]]
-    return float(of_class[spoken].mean()) if spoken.any() else 0.0
+    if not spoken.any():
+        return 0.0
+    classes = (posteriors @ merge)[spoken]
+    told = classes[np.arange(len(classes)), np.array(MOUTH_CLASS_OF)[labels[spoken]]]
+    return float(told.mean() / classes.max(axis=1).mean())
 
 
 def _best_path(scores: FloatArray, network: _Network, beam: float) -> IntArray | None:

@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.parser.error(f"--character is of no use to {out.suffix}, which holds curves alone")
         if not character.is_file():
             raise ExportError(f"'{character}' does not exist or is no file; check its path")
-    with finished_output(out, arguments.audio, arguments.style, character) as scratch:
+    with finished_output(out, arguments.audio, arguments.style, character, arguments.phones) as scratch:
         curves = perform(arguments, arguments.audio, arguments.fps)
         with spinner(f"Writing {out.name}"):
             write_take(curves, scratch, arguments.audio, character)

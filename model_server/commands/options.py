@@ -8,6 +8,7 @@ from pathlib import Path
 
 from blendshape_rigs.arkit import EMOTIONS
 from model_server.errors import ConfigError
+from model_server.pipeline.phone_source import LIPS, MAXIMUM_TEXT, PhoneSource
 from model_server.pipeline.request import AnimationRequest, EmotionTrack
 
 
@@ -62,7 +63,7 @@ def output(suffixes: tuple[str, ...], hints: dict[str, str] | None = None) -> Ca
 
 
 def add_performance_options(parser: argparse.ArgumentParser) -> None:
-    """Add what shapes a performance: --emotion, --seed, --style, --max-hours."""
+    """Add what shapes a performance: --emotion, --seed, --style, --max-hours and the options of the lips."""
     parser.add_argument(
         "--emotion",
         type=emotion,
@@ -77,6 +78,62 @@ def add_performance_options(parser: argparse.ArgumentParser) -> None:
         help="curves (.csv .json .npz) to borrow the manner of moving from",
     )
     parser.add_argument("--max-hours", type=positive, default=4.0, help="longest recording to accept (default: 4)")
+    add_source_options(parser)
+    parser.add_argument(
+        "--phones",
+        type=Path,
+        metavar="TRACK",
+        help="edited phones (.TextGrid .json .csv) that the lips follow; dreamtalk phones makes such a track",
+    )
+
+
+def add_source_options(parser: argparse.ArgumentParser) -> None:
+    """Add what the phones come from: --text, --text-file, --lips, --lang."""
+    texts = parser.add_mutually_exclusive_group()
+    texts.add_argument("--text", metavar="LINE", help="what is said in the recording; the lips follow it exactly")
+    texts.add_argument("--text-file", type=Path, metavar="F", help="UTF-8 file of what is said")
+    parser.add_argument(
+        "--lips",
+        choices=LIPS,
+        default="auto",
+        help="what hears the phones: the encoder (any language, fast), the recogniser (English, more exact), or auto: "
+        "the text where there is one, otherwise the encoder (default: auto)",
+    )
+    parser.add_argument(
+        "--lang", default="en", metavar="CODE", help="language of the text, like de or cmn (default: en)"
+    )
+
+
+def phone_source(arguments: argparse.Namespace) -> PhoneSource:
+    """Return what the options of :func:`add_source_options`, and --phones where the command has it, ask for.
+
+    Raises:
+        ConfigError: for options that do not fit together, or a file that cannot be read.
+    """
+    text: str = arguments.text or ""
+    if arguments.text is not None and not text.strip():
+        raise ConfigError("--text is empty; write what is said, or leave it out")
+    if arguments.text_file is not None:
+        text = _read_text(arguments.text_file)
+    track: Path | None = getattr(arguments, "phones", None)
+    phones = None
+    if track is not None:
+        from model_server.audio.phone_files import read_phones
+
+        phones = read_phones(track)
+    return PhoneSource(text, arguments.lang, arguments.lips, phones)
+
+
+def _read_text(path: Path) -> str:
+    if path.stat().st_size > 4 * MAXIMUM_TEXT:
+        raise ConfigError(f"'{path}' is too long; give at most {MAXIMUM_TEXT} characters of text")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigError(f"'{path}' is not UTF-8 text; save it as UTF-8") from None
+    if not text.strip():
+        raise ConfigError(f"'{path}' is empty; write what is said")
+    return text
 
 
 def add_json_option(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from blendshape_rigs.curves import FaceCurves
 from model_server.pipeline.request import AnimationRequest, EmotionTrack
 
+from .options import phone_source
 from .progress import progress_bar, spinner
 
 
@@ -15,7 +16,7 @@ def perform(arguments: argparse.Namespace, audio: Path, fps: float) -> FaceCurve
     """Return the performance that the shared options in ``arguments`` ask for.
 
     Raises:
-        DreamTalkError: for a recording or a style clip that cannot be used.
+        DreamTalkError: for a recording, a style clip, a text or a track of phones that cannot be used.
         CurvesError: for a style clip that is no file of curves.
     """
     from blendshape_rigs.formats import read_curves
@@ -25,7 +26,8 @@ def perform(arguments: argparse.Namespace, audio: Path, fps: float) -> FaceCurve
     recording = open_audio(audio, maximum_seconds=arguments.max_hours * 3600)
     style = read_curves(arguments.style) if arguments.style else None
     emotion = arguments.emotion or EmotionTrack.constant({})
-    request = AnimationRequest(emotion=emotion, seed=arguments.seed or 0, fps=fps, style=style)
+    source = phone_source(arguments)
+    request = AnimationRequest(emotion=emotion, seed=arguments.seed or 0, fps=fps, style=style, source=source)
     with spinner("Loading the model"):
         from model_server.pipeline.speech_to_curves import SpeechToCurves
 

@@ -47,11 +47,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     out: Path = arguments.output
     audio, image, take = arguments.audio, arguments.image, arguments.curves
-    if take and (arguments.emotion or arguments.style or arguments.seed is not None):
-        arguments.parser.error("--curves holds the performance already; leave out --emotion, --style, --seed")
+    lips = arguments.text or arguments.text_file or arguments.phones or arguments.lips != "auto"
+    if take and (arguments.emotion or arguments.style or arguments.seed is not None or lips):
+        arguments.parser.error(
+            "--curves holds the performance already; leave out --emotion, --style, --seed, --text, --lips, --phones"
+        )
     if not image.is_file():
         raise PortraitError(f"'{image}' does not exist or is no file; check its path")
-    with finished_output(out, audio, image, take, arguments.style) as scratch:
+    with finished_output(out, audio, image, take, arguments.style, arguments.phones) as scratch:
         if take is None:
             curves = perform(arguments, audio, _FPS)
         else:

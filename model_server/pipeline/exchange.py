@@ -1,10 +1,11 @@
-"""What passes between the pipeline and its callers: recordings and style clips in, curves out."""
+"""What passes between the pipeline and its callers: recordings, style clips and phones in, curves out."""
 
 from __future__ import annotations
 
 from blendshape_rigs.curves import CurvesError, FaceCurves, concatenate
 from blendshape_rigs.formats import curves_from_npz, npz_bytes
 from model_server.audio.decode import MAXIMUM_SECONDS, AudioStream, open_audio
+from model_server.audio.phone_files import phones_from_lists
 from model_server.errors import ConfigError
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "concatenate",
     "npz_bytes",
     "open_audio",
+    "phones_from_lists",
     "style_clip",
 ]
 

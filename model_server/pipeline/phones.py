@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from model_server.audio.phone_track import FRAME_RATE
 from model_server.audio.phones import PHONES
+from model_server.audio.timed_phones import TimedPhones
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,14 @@ class PhoneSegment:
     end: float
 
 
-def decode_segments(posteriors: npt.NDArray[np.float32], change_cost: float = 4.0) -> list[PhoneSegment]:
+def decode_segments(posteriors: npt.NDArray[np.float32]) -> list[PhoneSegment]:
+    """Return the phones of :func:`decode_phones` one by one."""
+    phones = decode_phones(posteriors)
+    times = zip(phones.starts.tolist(), phones.ends.tolist(), strict=True)
+    return [PhoneSegment(symbol, start, end) for symbol, (start, end) in zip(phones.symbols, times, strict=True)]
+
+
+def decode_phones(posteriors: npt.NDArray[np.float32], change_cost: float = 4.0) -> TimedPhones:
     """Return the most likely sequence of phones (Viterbi), without gaps.
 
     Args:
@@ -43,7 +50,4 @@ def decode_segments(posteriors: npt.NDArray[np.float32], change_cost: float = 4.
     for frame in range(frames - 1, 0, -1):
         path[frame - 1] = came_from[frame, path[frame]]
     edges = [0, *(np.flatnonzero(np.diff(path)) + 1), frames] if frames else []
-    return [
-        PhoneSegment(PHONES[path[start]], float(start / FRAME_RATE), float(end / FRAME_RATE))
-        for start, end in pairwise(edges)
-    ]
+    return TimedPhones.from_edges([PHONES[path[start]] for start in edges[:-1]], np.array(edges) / FRAME_RATE)

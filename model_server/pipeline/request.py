@@ -12,6 +12,9 @@ from blendshape_rigs.arkit import EMOTIONS
 from blendshape_rigs.curves import FaceCurves
 from model_server.errors import ConfigError
 
+from .kept import Kept
+from .phone_source import PhoneSource
+
 Progress = Callable[[float], None]
 """Called with the seconds of audio finished so far. Raises ``Cancelled`` to stop the work."""
 
@@ -98,12 +101,16 @@ class AnimationRequest:
         fps: frame rate of the answer, 1 to 240.
         style: optional style clip: its manner of moving is borrowed, not its content. At least half a second. Where
             no emotion is asked for, the clip's own is borrowed too.
+        kept: what stays of an earlier performance of the same recording.
+        source: what the lips follow: the sound, a text, or an edited track of phones.
     """
 
     emotion: EmotionTrack = field(default_factory=lambda: EmotionTrack.constant({}))
     seed: int = 0
     fps: float = 30.0
     style: FaceCurves | None = None
+    kept: Kept | None = None
+    source: PhoneSource = field(default_factory=PhoneSource)
 
     def __post_init__(self) -> None:
         if not 1 <= self.fps <= 240:

@@ -12,14 +12,17 @@ import torch
 from blendshape_rigs.curves import FaceCurves, FloatArray, Provenance, concatenate
 from blendshape_rigs.filters import resample
 from model_server.audio.decode import AudioStream
-from model_server.audio.listener import PhoneListener
 from model_server.audio.phone_track import FRAME_RATE
+from model_server.audio.timed_phones import TimedPhones
 from model_server.models.checkpoint import file_hash, load_checkpoint
 from model_server.models.emodiff import EmoDiff
 from model_server.models.lip_refiner import LipRefiner
 from model_server.models.speech_encoder import SpeechEncoder
 
+from .hearing import hear, hear_phones
+from .kept import keep_exactly, keep_lips
 from .performance import Sampling, express, refine
+from .phone_source import PhoneSource
 from .phones import PhoneSegment, decode_segments
 from .request import AnimationRequest, Progress
 from .resampling import resample_stream
@@ -62,36 +65,44 @@ class SpeechToCurves:
         number. ``progress`` is called before every diffusion step.
 
         Raises:
-            AudioError: for a recording that cannot be used.
+            AudioError: for a recording that cannot be used, or that the text does not belong to.
+            ConfigError: for a text that cannot be pronounced.
             Cancelled: when ``progress`` raised it.
         """
         # 1. Hear: what is said, when, how loud and how high.
-        heard = self.heard_features(audio)
+        heard = self.heard_features(audio, request.source)
 
         # 2. EmoDiff: expression and head pose from audio, initial state and emotion style.
         style = None if request.style is None else self._embed_style(request.style)
         before_step = progress or _nothing
-        expressed = express(heard, self.emodiff, request.emotion, style, request.seed, self.sampling, before_step)
+        kept = None if request.kept is None else request.kept.at(FRAME_RATE)
+        expressed = express(heard, self.emodiff, request.emotion, style, request.seed, self.sampling, before_step, kept)
 
         # 3. Lip refinement: jaw, mouth and tongue again, from audio and expression; all else bit for bit.
         refined = refine(expressed, self.lip_refiner)
+        if kept is not None:
+            refined = keep_lips(refined, kept)
 
         # 4. The caller's frame rate.
         provenance = Provenance("speech", self.model_hash, audio.sha256, request.emotion.describe(), request.seed)
-        yield from resample_stream(refined, FRAME_RATE, request.fps, provenance)
+        parts = resample_stream(refined, FRAME_RATE, request.fps, provenance)
+        yield from parts if request.kept is None else keep_exactly(parts, request.kept.at(request.fps))
 
     def __call__(self, audio: AudioStream, request: AnimationRequest, progress: Progress | None = None) -> FaceCurves:
         """Return the whole performance; see :meth:`stream`."""
         return concatenate(list(self.stream(audio, request, progress)))
 
-    def heard_features(self, audio: AudioStream) -> Iterator[FloatArray]:
+    def heard_features(self, audio: AudioStream, source: PhoneSource | None = None) -> Iterator[FloatArray]:
         """Yield (n, 45) float32 phone-track features of consecutive pieces of a recording."""
-        return (track.features() for track in PhoneListener(self.encoder).listen(audio.blocks()))
+        return (track.features() for track in hear(audio, self.encoder, source or PhoneSource()))
 
     def heard_phones(self, audio: AudioStream) -> list[PhoneSegment]:
         """Return the timed phones of a whole recording, as the encoder hears them."""
-        tracks = [track.posteriors for track in PhoneListener(self.encoder).listen(audio.blocks())]
-        return decode_segments(np.concatenate(tracks))
+        return decode_segments(np.concatenate([track.posteriors for track in hear(audio, self.encoder, PhoneSource())]))
+
+    def timed_phones(self, audio: AudioStream, source: PhoneSource) -> TimedPhones:
+        """Return the timed phones of a whole recording as a track that can be edited; see :func:`hear_phones`."""
+        return hear_phones(audio, self.encoder, source)
 
     def _embed_style(self, clip: FaceCurves) -> torch.Tensor:
         with torch.no_grad():

@@ -11,6 +11,15 @@ Version 1::
 
 All but health need the header ``Authorization: Bearer TOKEN``. An error answers 4xx or 5xx with
 ``{"detail": "one clear sentence"}``.
+
+Options, all but the first optional::
+
+    {"protocol": 1,
+     "emotion": {"happy": 0.8},             or {"times": [0, 2.5], "weights": [[8 numbers], [8 numbers]]}
+     "seed": 0, "fps": 30,
+     "text": "Hello there", "language": "en",  what is said; the lips follow it
+     "lips": "auto",                         or "encoder" or "recogniser" (English), where there is no text
+     "phones": [["h", 0.1, 0.16], ...]}      an edited track instead: IPA symbol, start and end in seconds
 """
 
 from __future__ import annotations
@@ -22,6 +31,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from model_server.errors import ConfigError
+from model_server.pipeline.exchange import phones_from_lists
+from model_server.pipeline.phone_source import MAXIMUM_TEXT, PhoneSource
 from model_server.pipeline.request import AnimationRequest, EmotionTrack
 
 PROTOCOL_VERSION = 1
@@ -29,6 +40,7 @@ PROTOCOL_VERSION = 1
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 
 _MAXIMUM_KEYS = 100_000
+_MAXIMUM_PHONES = 200_000
 
 
 class ProtocolError(ConfigError):
@@ -58,6 +70,10 @@ class JobOptions(_Strict):
         emotion: intensities 0..1 by emotion name, or keys over time.
         seed: the same seed gives the same performance.
         fps: frames per second of the answer, 1 to 240.
+        text: what is said in the recording, empty where that is not known.
+        language: of the text, as espeak-ng names it.
+        lips: what hears the phones where there is no text: "auto", "encoder" or "recogniser".
+        phones: an edited track of [symbol, start, end] that the lips follow instead, or None.
     """
 
     protocol: int
@@ -67,6 +83,10 @@ class JobOptions(_Strict):
     ] = Field(default_factory=dict)
     seed: int = 0
     fps: float = 30.0
+    text: str = Field("", max_length=MAXIMUM_TEXT)
+    language: str = Field("en", max_length=40)
+    lips: str = "auto"
+    phones: list[list[Any]] | None = Field(None, max_length=_MAXIMUM_PHONES)
 
     def emotion_track(self) -> EmotionTrack:
         """Return the emotion over time.
@@ -86,7 +106,9 @@ class JobOptions(_Strict):
         Raises:
             ConfigError: for a value out of range.
         """
-        return AnimationRequest(emotion=self.emotion_track(), seed=self.seed, fps=self.fps, style=style)
+        phones = None if self.phones is None else phones_from_lists(self.phones)
+        source = PhoneSource(self.text, self.language, self.lips, phones)
+        return AnimationRequest(self.emotion_track(), self.seed, self.fps, style, source=source)
 
 
 def parse_options(text: str) -> JobOptions:

@@ -14,6 +14,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from model_server.errors import ConfigError, DreamTalkError
 
 _STYLE_BYTES = 64 * 2**20
+_OPTIONS_BYTES = 16 * 2**20  # an edited track of phones of some hours
 
 
 class UploadSizeError(DreamTalkError):
@@ -42,7 +43,7 @@ async def read_form(headers: Headers, body: AsyncGenerator[bytes, None], maximum
         raise UploadSizeError(_too_large(maximum_bytes))
     try:
         bounded = _bounded(body, maximum_bytes)
-        return await MultiPartParser(headers, bounded, max_files=2, max_fields=1).parse()
+        return await MultiPartParser(headers, bounded, max_files=2, max_fields=1, max_part_size=_OPTIONS_BYTES).parse()
     except MultiPartException as error:
         raise ConfigError(f"the upload is broken: {error.message}") from error
 
