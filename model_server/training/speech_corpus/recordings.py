@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -18,7 +19,7 @@ from model_server.audio.phones import to_inventory
 
 from .align import align_words, pad, recognise_words
 from .synthesisers import from_labels
-from .text_alignment import align_pronounced, align_text
+from .text_alignment import align_pronounced, words_of
 from .texts import stamp_line
 from .utterance import Utterance
 from .voice import Source, limited, read_sound
@@ -62,7 +63,11 @@ def aligned(find: Callable[[], list[Recording]], language: str) -> Source:
 
     def source(seconds: float, seed: int, corpus: Path) -> Iterator[Utterance]:
         recordings = _shuffled(find(), seed)
-        yield from limited((align_text(read_sound(r.path), r.text, language) for r in recordings), seconds)
+        # espeak-ng is another process, for which there is no need to wait one text at a time.
+        with ThreadPoolExecutor(4) as pool:
+            words = pool.map(lambda recording: words_of(recording.text, language), recordings)
+            spoken = (align_pronounced(read_sound(r.path), said) for r, said in zip(recordings, words, strict=True))
+            yield from limited(spoken, seconds)
 
     return source
 

@@ -74,6 +74,14 @@ def likeness(posteriors: npt.NDArray[np.float32], phones: TimedPhones) -> float:
     return float(explained[spoken].sum() / max(1e-6, classes.max(axis=1)[spoken].sum()))
 
 
+def words_of(text: str, language: str) -> list[Word]:
+    """Return the words of a text as spoken in a language of espeak-ng; none for punctuation or foreign letters."""
+    try:
+        return pronounce(text, language)
+    except ConfigError:
+        return []
+
+
 def align_text(samples: FloatArray, text: str, language: str) -> Utterance | None:
     """Return the phones of speech that says ``text``; None when it does not seem to say it.
 
@@ -82,15 +90,13 @@ def align_text(samples: FloatArray, text: str, language: str) -> Utterance | Non
         text: in the spelling of ``language``.
         language: a language of espeak-ng.
     """
-    try:
-        words = pronounce(text, language)
-    except ConfigError:
-        return None  # punctuation alone, or letters of another language
-    return align_pronounced(samples, words)
+    return align_pronounced(samples, words_of(text, language))
 
 
 def align_pronounced(samples: FloatArray, words: list[Word], least: float = LEAST_LIKENESS) -> Utterance | None:
     """Return the phones of (N,) speech at 16 kHz that says ``words``; None below ``least`` likeness."""
+    if not words:
+        return None
     posteriors = hear(samples)
     try:
         phones = align(posteriors, words)
