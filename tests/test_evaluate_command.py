@@ -137,7 +137,7 @@ def test_the_whole_report(corpus: Path, tmp_path: Path, monkeypatch: pytest.Monk
     assert main(["evaluate", *sources, str(plain), "--corpus", str(corpus), "--quick", "-o", str(out)]) == 0
     data = json.loads((out / "report.json").read_text(encoding="utf-8"))
     tables = {table["title"]: table["rows"] for table in data["tables"]}
-    assert len(tables) == 11
+    assert len(tables) == 12
     for title, rows in tables.items():
         assert any(name.startswith("model") for name in rows), title
         assert any("shuffled" in name for name in rows), title

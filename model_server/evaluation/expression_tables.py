@@ -32,6 +32,7 @@ Teach = Callable[[EmotionTrack, float, int, int], Array]
 
 TAUGHT = "teacher, invented speech"
 FEELINGS = EMOTIONS[1:]
+_CLIP_SECONDS = 6.0
 INTENSITIES = (0.0, 0.25, 0.5, 0.75, 1.0)
 SEEN = [*range(ARKIT_COUNT), ARKIT_COUNT, ARKIT_COUNT + 1, ARKIT_COUNT + 2]
 """Channels by which emotions and styles are told: the 52 weights and the head's angles, not its position."""
@@ -143,14 +144,19 @@ def _strengths(faces: Sequence[Array]) -> list[float]:
     return [strength(face, seen[0], seen[-1]) for face in seen]
 
 
-def style_table(animator: Animator, recording: Recording, teach: Teach, actors: int) -> Table:
-    """Give the model style clips of ``actors`` actors and look whether its takes find them again."""
-    clip_seconds = 6.0
-    clips = [teach(NEUTRAL, clip_seconds, actor, 0) for actor in range(actors)]
+def style_table(
+    animator: Animator, recording: Recording, teach: Teach, emotions: Sequence[EmotionTrack], title: str
+) -> Table:
+    """Give the model a style clip in each of ``emotions``, by an actor each, and look whether takes find their clips.
+
+    The model is told no emotion: the clip has to bring it along.
+    """
+    actors = len(emotions)
+    clips = [teach(emotion, _CLIP_SECONDS, actor, 0) for actor, emotion in enumerate(emotions)]
     takes = [animator.take(recording, seed=1, style=as_curves(clip)) for clip in clips]
     flat = baselines(takes, [recording] * actors)
     rows = {
-        TAUGHT: [teach(NEUTRAL, recording.seconds, actor, 1) for actor in range(actors)],
+        TAUGHT: [teach(emotion, recording.seconds, actor, 1) for actor, emotion in enumerate(emotions)],
         MODEL: takes,
         f"{MODEL}, clips shuffled": [*takes[1:], takes[0]],
         f"{MODEL}, no clip": [animator.take(recording, seed=seed) for seed in range(1, actors + 1)],
@@ -163,12 +169,13 @@ def style_table(animator: Animator, recording: Recording, teach: Teach, actors: 
         for name, faces in rows.items()
     )
     note = (
-        f"{actors} style clips of {clip_seconds:.0f} s by different taught actors without emotion, one recording of "
-        f"{recording.seconds:.0f} s. Found: share of takes whose channel statistics are nearest to their own clip's "
-        f"(chance {1 / actors:.2f}). Distance: to the own clip over the mean distance to the others; below 1 is "
-        "nearer."
+        f"{actors} style clips of {_CLIP_SECONDS:.0f} s, each by another taught actor; one recording of "
+        f"{recording.seconds:.0f} s, animated with each of them and no emotion told. Found: share of takes whose "
+        f"channel statistics are nearest to their own clip's (chance {1 / actors:.2f}). Distance: to the own clip over "
+        "the mean distance to the others; below 1 is nearer. The teacher's row is another performance of each actor: "
+        "what these statistics can tell at best."
     )
-    return Table("Style clips", note, (Column("found"), Column("distance")), measured)
+    return Table(title, note, (Column("found"), Column("distance")), measured)
 
 
 def as_curves(face: Array) -> FaceCurves:

@@ -47,14 +47,14 @@ class Effort:
         intensity_recordings: how many of them are animated in all intensities.
         seeds: seeds of the emotions; takes of different seeds.
         diversity_seeds: seeds of the takes that are compared with each other.
-        style_actors: number of style clips.
+        style_clips: number of style clips, at most eight.
     """
 
     emotion_seconds: float = 45.0
     intensity_recordings: int = 2
     seeds: tuple[int, ...] = (1, 2)
     diversity_seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
-    style_actors: int = 6
+    style_clips: int = 8
 
 
 QUICK = Effort(16.0, 2, (1,), (1, 2, 3), 4)
@@ -93,7 +93,7 @@ class Material:
             + (len(EMOTIONS) * len(self.effort.seeds) - 1) * total
             + len(FEELINGS) * (len(INTENSITIES) - 2) * part
             + (len(self.effort.diversity_seeds) - len(self.effort.seeds)) * part
-            + 2 * self.effort.style_actors * emotional[0].seconds
+            + 3 * self.effort.style_clips * emotional[0].seconds
         )
 
 
@@ -152,6 +152,7 @@ def expression_section(animator: Animator, material: Material, folder: Path) -> 
     """Return the section on emotions, intensity, style clips and seeds."""
     recordings, effort = material.expression_recordings(), material.effort
     few = recordings[: effort.intensity_recordings]
+    clips = [feeling(name) for name in EMOTIONS[: effort.style_clips]]
     told = separability(animator, recordings, effort.seeds, material.teach)
     grown = intensity(animator, few, material.teach)
     plots.plot_confusions(folder / "emotions_confused.png", told.confusions)
@@ -159,7 +160,10 @@ def expression_section(animator: Animator, material: Material, folder: Path) -> 
     tables = (
         told.table,
         grown.table,
-        style_table(animator, recordings[0], material.teach, effort.style_actors),
+        style_table(animator, recordings[0], material.teach, clips, "Style clips of different emotions"),
+        style_table(
+            animator, recordings[0], material.teach, [NEUTRAL] * len(clips), "Style clips of different actors, neutral"
+        ),
         diversity_table(animator, few, effort.diversity_seeds, material.teach),
     )
     return Section("Expression", tables, ("emotions_confused.png", "intensity.png"))
