@@ -76,8 +76,16 @@ class Server:
     scratch: Path
     client: httpx.Client
 
-    def post(self, audio: bytes, name: str = "line.wav", style: bytes | None = None, **options: Any) -> httpx.Response:
-        files = {"audio": (name, audio)} | ({"style": ("clip.npz", style)} if style is not None else {})
+    def post(
+        self,
+        audio: bytes,
+        name: str = "line.wav",
+        style: bytes | None = None,
+        take: bytes | None = None,
+        **options: Any,
+    ) -> httpx.Response:
+        files = {"audio": (name, audio)}
+        files |= {part: (f"{part}.npz", data) for part, data in (("style", style), ("take", take)) if data is not None}
         text = json.dumps({"protocol": 1} | options)
         return self.client.post("/v1/jobs", files=files, data={"options": text})
 

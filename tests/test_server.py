@@ -163,6 +163,27 @@ def test_style_clips_that_are_none_are_refused(server: Server) -> None:
     assert "at least 0.5 s" in detail(server.post(wav(voice(1)), style=short))
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({}, "need the earlier 'take'"),
+        ({"remake": [[2.0, 1.0]]}, "range 2-1 s"),
+        ({"remake": [[0.0]]}, "remake"),
+        ({"lock": ["ears"]}, "'ears' is neither"),
+        ({"keys": [["jawOpen", "soon"]]}, "keys"),
+    ],
+)
+def test_takes_that_nothing_can_be_kept_of_are_refused(server: Server, options: dict[str, Any], sentence: str) -> None:
+    take = npz_bytes(FaceCurves.zeros(30, 30.0))
+    response = server.post(wav(voice(1)), take=take, **options)
+    assert response.status_code == 422
+    assert sentence in detail(response)
+
+
+def test_keeping_without_a_take_is_refused(server: Server) -> None:
+    assert "need the earlier 'take'" in detail(server.post(wav(voice(1)), lock=["brow"]))
+
+
 @pytest.mark.parametrize("chunked", [False, True])
 def test_uploads_beyond_the_limit_are_refused(server: Server, chunked: bool) -> None:
     request = server.client.build_request(

@@ -73,6 +73,22 @@ def test_a_style_clip_changes_the_performance(server: Server) -> None:
     assert np.abs(server.curves(plain).stacked() - server.curves(styled).stacked()).max() > 1e-3
 
 
+def test_a_part_of_a_take_is_made_again_and_the_rest_stays(server: Server) -> None:
+    audio = wav(voice(2.0))
+    first = server.accept(audio, seed=1)
+    assert server.finish(first)["state"] == "done"
+    take = server.curves(first)
+    part = server.accept(
+        audio, seed=2, emotion={"happy": 1.0}, take=npz_bytes(take), remake=[[0.5, 1.5]], lock=["head"]
+    )
+    assert server.finish(part)["state"] == "done"
+    again = server.curves(part)
+    inside = (take.times >= 0.5) & (take.times < 1.5)
+    np.testing.assert_array_equal(again.stacked()[~inside], take.stacked()[~inside])
+    np.testing.assert_array_equal(again.head_rotation, take.head_rotation)
+    assert np.abs(again.values[inside] - take.values[inside]).max() > 0.05
+
+
 def test_samples_that_are_no_numbers_fail_the_job_naming_the_second(server: Server) -> None:
     samples = voice(2.0).astype(np.float32)
     samples[24_000] = np.nan

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from model_server.errors import ExportError
 
-from . import options
+from . import keeping, options
 from .files import CURVE_SUFFIXES, SCENE_SUFFIXES, finished_output, write_take
 from .performance import perform
 from .progress import spinner
@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("audio", type=Path, metavar="AUDIO", help="speech: any common audio or video file")
     options.add_performance_options(parser)
+    keeping.add_keeping_options(parser)
     parser.add_argument("--fps", type=options.fps, default=30.0, help="frames per second (default: 30)")
     parser.add_argument(
         "--character",
@@ -51,8 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.parser.error(f"--character is of no use to {out.suffix}, which holds curves alone")
         if not character.is_file():
             raise ExportError(f"'{character}' does not exist or is no file; check its path")
-    with finished_output(out, arguments.audio, arguments.style, character, arguments.phones) as scratch:
-        curves = perform(arguments, arguments.audio, arguments.fps)
+    with finished_output(out, arguments.audio, arguments.style, character, arguments.phones, arguments.keep) as scratch:
+        curves = perform(arguments, arguments.audio, arguments.fps, keeping.kept_part(arguments))
         with spinner(f"Writing {out.name}"):
             write_take(curves, scratch, arguments.audio, character)
     if arguments.json:

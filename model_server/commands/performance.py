@@ -6,14 +6,15 @@ import argparse
 from pathlib import Path
 
 from blendshape_rigs.curves import FaceCurves
+from model_server.pipeline.kept import Kept
 from model_server.pipeline.request import AnimationRequest, EmotionTrack
 
 from .options import phone_source
 from .progress import progress_bar, spinner
 
 
-def perform(arguments: argparse.Namespace, audio: Path, fps: float) -> FaceCurves:
-    """Return the performance that the shared options in ``arguments`` ask for.
+def perform(arguments: argparse.Namespace, audio: Path, fps: float, kept: Kept | None = None) -> FaceCurves:
+    """Return the performance that the shared options in ``arguments`` ask for, with what is ``kept`` of an earlier one.
 
     Raises:
         DreamTalkError: for a recording, a style clip, a text or a track of phones that cannot be used.
@@ -27,7 +28,7 @@ def perform(arguments: argparse.Namespace, audio: Path, fps: float) -> FaceCurve
     style = read_curves(arguments.style) if arguments.style else None
     emotion = arguments.emotion or EmotionTrack.constant({})
     source = phone_source(arguments)
-    request = AnimationRequest(emotion=emotion, seed=arguments.seed or 0, fps=fps, style=style, source=source)
+    request = AnimationRequest(emotion, arguments.seed or 0, fps, style, kept, source)
     with spinner("Loading the model"):
         from model_server.pipeline.speech_to_curves import SpeechToCurves
 

@@ -16,12 +16,12 @@ __all__ = [
     "npz_bytes",
     "open_audio",
     "phones_from_lists",
-    "style_clip",
+    "sent_curves",
 ]
 
 
-def style_clip(data: bytes) -> FaceCurves:
-    """Return the curves in the bytes of an NPZ file that someone else made.
+def sent_curves(data: bytes, name: str) -> FaceCurves:
+    """Return the curves in the bytes of an NPZ file that someone else made; messages call it ``name``.
 
     Raises:
         ConfigError: for bytes that are no such file, or too large.
@@ -29,4 +29,4 @@ def style_clip(data: bytes) -> FaceCurves:
     try:
         return curves_from_npz(data)
     except CurvesError as error:
-        raise ConfigError(f"the style clip cannot be used: {error}") from error
+        raise ConfigError(f"the {name} cannot be used: {error}") from error

@@ -18,13 +18,13 @@ from starlette.requests import ClientDisconnect
 
 from model_server import __version__
 from model_server.errors import DreamTalkError
-from model_server.pipeline.exchange import FaceCurves, npz_bytes, open_audio, style_clip
+from model_server.pipeline.exchange import FaceCurves, npz_bytes, open_audio, sent_curves
 
 from .guard import Guard
 from .jobs import Job, JobQueue, QueueFullError
 from .protocol import PROTOCOL_VERSION, JobView, ProtocolError, parse_options
 from .settings import ServerSettings
-from .uploads import JobForm, UploadSizeError, read_form, save, shown_name, style_bytes, take_parts
+from .uploads import JobForm, UploadSizeError, curves_bytes, read_form, save, shown_name, take_parts
 
 _POLL_SECONDS = 0.1
 _HEARTBEAT_SECONDS = 5.0  # an unchanged state is repeated, so that either side notices when the other is gone
@@ -127,8 +127,9 @@ async def submit(request: Request) -> JobView:
 def _accept(form: JobForm, folder: Path, settings: ServerSettings, jobs: JobQueue) -> JobView:
     """Check everything that can be checked now, so that bad input is told at once; then queue the job."""
     options = parse_options(form.options)
-    style = style_clip(style_bytes(form.style)) if form.style else None
-    request = options.request(style)
+    style = sent_curves(curves_bytes(form.style), "style clip") if form.style else None
+    take = sent_curves(curves_bytes(form.take), "earlier take") if form.take else None
+    request = options.request(style, take)
     path = save(form.audio, folder, uuid.uuid4().hex)
     try:
         audio = open_audio(path, name=shown_name(form.audio), maximum_seconds=settings.audio_seconds)

@@ -3,7 +3,7 @@
 Version 1::
 
     GET    /v1/health                        open to all: {"status", "protocol", "version", "model", "device"}
-    POST   /v1/jobs                          multipart: "audio" file, "options" JSON, perhaps a "style" NPZ
+    POST   /v1/jobs                          multipart: "audio" file, "options" JSON, perhaps "style" and "take" NPZ
     GET    /v1/jobs/{id}                     JobView
     GET    /v1/jobs/{id}/events              JobView as newline-delimited JSON until the job ends
     GET    /v1/jobs/{id}/curves?first_frame  NPZ of the frames made so far, from that frame on
@@ -19,7 +19,10 @@ Options, all but the first optional::
      "seed": 0, "fps": 30,
      "text": "Hello there", "language": "en",  what is said; the lips follow it
      "lips": "auto",                         or "encoder" or "recogniser" (English), where there is no text
-     "phones": [["h", 0.1, 0.16], ...]}      an edited track instead: IPA symbol, start and end in seconds
+     "phones": [["h", 0.1, 0.16], ...],      an edited track instead: IPA symbol, start and end in seconds
+     "remake": [[2.5, 4.0]],                 with a "take": seconds to make again, all else stays
+     "lock": ["brow", "jawOpen"],            with a "take": regions or channels that stay
+     "keys": [["browInnerUp", 2.4]]}         with a "take": single values of it that stay
 """
 
 from __future__ import annotations
@@ -31,7 +34,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from model_server.errors import ConfigError
-from model_server.pipeline.exchange import phones_from_lists
+from model_server.pipeline.exchange import FaceCurves, phones_from_lists
+from model_server.pipeline.kept import Kept
 from model_server.pipeline.phone_source import MAXIMUM_TEXT, PhoneSource
 from model_server.pipeline.request import AnimationRequest, EmotionTrack
 
@@ -41,6 +45,7 @@ JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 
 _MAXIMUM_KEYS = 100_000
 _MAXIMUM_PHONES = 200_000
+_MAXIMUM_RANGES = 1000
 
 
 class ProtocolError(ConfigError):
@@ -62,6 +67,11 @@ def _emotion_form(value: Any) -> str:
     return "keys" if isinstance(value, dict) and ("times" in value or "weights" in value) else "constant"
 
 
+# JSON has no tuples: the lists that stand for them are taken as such.
+_Range = Annotated[tuple[float, float], Field(strict=False)]
+_Key = Annotated[tuple[str, float], Field(strict=False)]
+
+
 class JobOptions(_Strict):
     """The options of one job; an unknown one is an error.
 
@@ -74,6 +84,9 @@ class JobOptions(_Strict):
         language: of the text, as espeak-ng names it.
         lips: what hears the phones where there is no text: "auto", "encoder" or "recogniser".
         phones: an edited track of [symbol, start, end] that the lips follow instead, or None.
+        remake: ranges of seconds of an earlier take that are made again.
+        lock: regions or channels of it that stay.
+        keys: (channel, seconds) of single values of it that stay.
     """
 
     protocol: int
@@ -87,6 +100,9 @@ class JobOptions(_Strict):
     language: str = Field("en", max_length=40)
     lips: str = "auto"
     phones: list[list[Any]] | None = Field(None, max_length=_MAXIMUM_PHONES)
+    remake: list[_Range] = Field(default_factory=list, max_length=_MAXIMUM_RANGES)
+    lock: list[str] = Field(default_factory=list, max_length=_MAXIMUM_RANGES)
+    keys: list[_Key] = Field(default_factory=list, max_length=_MAXIMUM_KEYS)
 
     def emotion_track(self) -> EmotionTrack:
         """Return the emotion over time.
@@ -100,15 +116,21 @@ class JobOptions(_Strict):
             raise ConfigError("emotion: every row of weights needs the same number of columns")
         return EmotionTrack(np.array(self.emotion.times), np.array(self.emotion.weights, np.float32))
 
-    def request(self, style: Any = None) -> AnimationRequest:
-        """Return what the pipeline is asked for, with ``style`` (FaceCurves or None).
+    def request(self, style: FaceCurves | None = None, take: FaceCurves | None = None) -> AnimationRequest:
+        """Return what the pipeline is asked for, with a ``style`` clip and an earlier ``take`` to keep parts of.
 
         Raises:
-            ConfigError: for a value out of range.
+            ConfigError: for a value out of range, or an earlier take of which nothing is kept, or the reverse.
         """
         phones = None if self.phones is None else phones_from_lists(self.phones)
         source = PhoneSource(self.text, self.language, self.lips, phones)
-        return AnimationRequest(self.emotion_track(), self.seed, self.fps, style, source=source)
+        return AnimationRequest(self.emotion_track(), self.seed, self.fps, style, self._kept(take), source)
+
+    def _kept(self, take: FaceCurves | None) -> Kept | None:
+        some = bool(self.remake or self.lock or self.keys)
+        if some != (take is not None):
+            raise ConfigError("'remake', 'lock' and 'keys' need the earlier 'take', and a 'take' needs one of them")
+        return None if take is None else Kept(take, tuple(self.remake), tuple(self.lock), tuple(self.keys))
 
 
 def parse_options(text: str) -> JobOptions:
@@ -135,7 +157,9 @@ def parse_options(text: str) -> JobOptions:
         return JobOptions.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"] if part not in ("constant", "keys"))
+        option, *inner = (str(part) for part in first["loc"])
+        # The two forms of an emotion are told apart by names that the client does not know.
+        place = ".".join([option, *(part for part in inner if part not in ("constant", "keys"))])
         raise ConfigError(f"option '{place}': {first['msg']}") from error
 
 

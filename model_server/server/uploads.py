@@ -13,7 +13,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from model_server.errors import ConfigError, DreamTalkError
 
-_STYLE_BYTES = 64 * 2**20
+_CURVES_BYTES = 64 * 2**20
 _OPTIONS_BYTES = 16 * 2**20  # an edited track of phones of some hours
 
 
@@ -28,6 +28,7 @@ class JobForm:
     audio: UploadFile
     options: str
     style: UploadFile | None
+    take: UploadFile | None
 
 
 async def read_form(headers: Headers, body: AsyncGenerator[bytes, None], maximum_bytes: int) -> FormData:
@@ -43,7 +44,7 @@ async def read_form(headers: Headers, body: AsyncGenerator[bytes, None], maximum
         raise UploadSizeError(_too_large(maximum_bytes))
     try:
         bounded = _bounded(body, maximum_bytes)
-        return await MultiPartParser(headers, bounded, max_files=2, max_fields=1, max_part_size=_OPTIONS_BYTES).parse()
+        return await MultiPartParser(headers, bounded, max_files=3, max_fields=1, max_part_size=_OPTIONS_BYTES).parse()
     except MultiPartException as error:
         raise ConfigError(f"the upload is broken: {error.message}") from error
 
@@ -54,17 +55,17 @@ def take_parts(form: FormData) -> JobForm:
     Raises:
         ConfigError: for a part that is missing, of the wrong kind, or unknown.
     """
-    audio, options, style = form.get("audio"), form.get("options"), form.get("style")
-    unknown = set(form) - {"audio", "options", "style"}
+    audio, options, style, take = (form.get(name) for name in ("audio", "options", "style", "take"))
+    unknown = set(form) - {"audio", "options", "style", "take"}
     if unknown:
-        raise ConfigError("the upload may hold 'audio', 'options' and 'style', and nothing else")
+        raise ConfigError("the upload may hold 'audio', 'options', 'style' and 'take', and nothing else")
     if not isinstance(audio, UploadFile):
         raise ConfigError("the upload has no 'audio' file")
     if not isinstance(options, str):
         raise ConfigError("the upload has no 'options' text")
-    if style is not None and not isinstance(style, UploadFile):
-        raise ConfigError("'style' must be an NPZ file")
-    return JobForm(audio, options, style)
+    if not isinstance(style, UploadFile | None) or not isinstance(take, UploadFile | None):
+        raise ConfigError("'style' and 'take' must be NPZ files")
+    return JobForm(audio, options, style, take)
 
 
 def shown_name(upload: UploadFile) -> str:
@@ -86,15 +87,15 @@ def save(upload: UploadFile, folder: Path, stem: str) -> Path:
     return path
 
 
-def style_bytes(upload: UploadFile) -> bytes:
-    """Return the bytes of an uploaded style clip.
+def curves_bytes(upload: UploadFile) -> bytes:
+    """Return the bytes of uploaded curves.
 
     Raises:
         UploadSizeError: for more than 64 MiB.
     """
-    data = upload.file.read(_STYLE_BYTES + 1)
-    if len(data) > _STYLE_BYTES:
-        raise UploadSizeError(f"the style clip is larger than {_STYLE_BYTES // 2**20} MiB; give a shorter clip")
+    data = upload.file.read(_CURVES_BYTES + 1)
+    if len(data) > _CURVES_BYTES:
+        raise UploadSizeError(f"the curves are larger than {_CURVES_BYTES // 2**20} MiB; give a shorter clip")
     return data
 
 
