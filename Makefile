@@ -32,7 +32,7 @@ bench: setup ## Measure speed and memory on this machine
 train: setup ## Make the shipped weights again from nothing (a day; resumes; see docs/training.md)
 	@.venv/bin/dreamtalk corpus build
 	@.venv/bin/dreamtalk train encoder -o model_server/weights/speech_encoder.safetensors
-	@.venv/bin/python -m model_server.training.speech_performances
+	@.venv/bin/dreamtalk corpus perform
 	@.venv/bin/dreamtalk train emodiff -o model_server/weights/emodiff.safetensors
 	@.venv/bin/dreamtalk train lips -o model_server/weights/lip_refiner.safetensors
 

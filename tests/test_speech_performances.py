@@ -8,15 +8,16 @@ import pytest
 from blendshape_rigs.avatar import load_proxy_avatar
 from model_server.audio.phone_track import FEATURES, FRAME_RATE
 from model_server.audio.phones import PHONE_INDEX, PHONES
-from model_server.errors import DreamTalkError
+from model_server.errors import ConfigError, DreamTalkError
 from model_server.models.checkpoint import load_checkpoint
 from model_server.models.speech_encoder import SpeechEncoder
 from model_server.training.performances import Performance, load_performances, save_performances
-from model_server.training.speech_corpus.sessions import Session, SessionFile
+from model_server.training.speech_corpus.sessions import Session, SessionFile, save_sessions
 from model_server.training.speech_performances import (
     aligned_posteriors,
     find_prosody,
     make_performance,
+    perform_corpus,
     plan,
     true_segments,
 )
@@ -90,6 +91,20 @@ def test_wrong_shapes_and_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "no.npz").write_bytes(b"nothing of the kind")
     with pytest.raises(DreamTalkError, match="holds no performances"):
         load_performances(tmp_path / "no.npz")
+
+
+def test_a_corpus_is_performed_once_and_held_out_voices_apart(tmp_path: Path) -> None:
+    sessions, out = tmp_path / "sessions", tmp_path / "performances"
+    sessions.mkdir()
+    for name in ("somebody.0", "somebody.-1", "flite_awb.0"):
+        save_sessions(sessions / f"{name}.npz", [session("sil m a i sil", 50)])
+    made = dict(perform_corpus(sessions, out, WEIGHTS, hours=0.01, jobs=1, seed=0))
+    assert {path.name for path in made} == {"somebody.0.npz", "flite_awb.0.held_out.npz"}
+    assert list(made.values()) == [5.0, 5.0]
+    assert load_performances(out / "somebody.0.npz")[0].actor == "somebody.0.0"
+    assert not list(perform_corpus(sessions, out, WEIGHTS, hours=0.01, jobs=1, seed=0))
+    with pytest.raises(ConfigError, match="dreamtalk corpus build"):
+        list(perform_corpus(tmp_path / "nothing", out, WEIGHTS, hours=1, jobs=1, seed=0))
 
 
 def test_the_plan_shares_the_hours_among_voices() -> None:

@@ -1,4 +1,4 @@
-"""``dreamtalk corpus``: make speech to train on, list its voices, add a studio's own recordings."""
+"""``dreamtalk corpus``: make speech to train on, perform it, list its voices, add a studio's own recordings."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ if TYPE_CHECKING:
     from model_server.training.speech_corpus.build import VoiceReport
     from model_server.training.speech_corpus.voice import Voice
 
-SUMMARY = "Make speech to train on, list its voices, add your own recordings."
+SUMMARY = "Make speech to train on, perform it, list its voices, add your own recordings."
 EXAMPLE = "dreamtalk corpus build --hours 2 --voices flite_slt flite_rms --jobs 2"
 _EXTRA = ("pocketsphinx", "soundfile", "soxr")
 SPEECH, SESSIONS = "speech_corpus", "sessions"
 """Folders below ``--out``: voices, and their augmented sessions."""
+_PERFORMED_HOURS = 13.0
 LAYOUTS = ("auto", "livelink", "video", "beat", "beat2", "mead", "hdtf")
 """Layouts of ``model_server.training.recordings``, which is slow to import."""
 _REFUSED_SHOWN = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the three actions and their options."""
+    """Add the four actions and their options."""
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     build = actions.add_parser("build", help="make voices and sessions; what is there stays, a stopped run goes on")
     build.add_argument(
@@ -45,6 +46,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs", type=_whole, default=os.cpu_count() or 1, help="processes at once (default: all cores)"
     )
     build.add_argument("--seed", type=options.seed, default=0, help="same seed, same corpus (default: 0)")
+    performing = actions.add_parser(
+        "perform", help="let the teachers act the speech: what EmoDiff and lip refinement learn from"
+    )
+    performing.add_argument("--sessions", type=Path, default=Path("runs") / SESSIONS, help="default: runs/sessions")
+    performing.add_argument(
+        "--hours",
+        type=options.positive,
+        default=_PERFORMED_HOURS,
+        help=f"of performances (default: {_PERFORMED_HOURS:g})",
+    )
+    performing.add_argument(
+        "--encoder", type=Path, metavar="WEIGHTS", help="who hears it (default: the shipped encoder)"
+    )
+    performing.add_argument(
+        "--jobs", type=_whole, default=os.cpu_count() or 1, help="processes at once (default: all cores)"
+    )
+    performing.add_argument("--seed", type=options.seed, default=0, help="same seed, same performances (default: 0)")
     listing = actions.add_parser("list", help="show the voices: installed or not, made or not, licence")
     adding = actions.add_parser("add", help="make performances of your recorded faces and their sound")
     adding.add_argument("recordings", type=Path, metavar="FOLDER", help="folder of recordings")
@@ -58,6 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         options.add_json_option(action)
     for action, run_action, out in (
         (build, _build, "runs"),
+        (performing, _perform, "runs/performances"),
         (listing, _list, "runs"),
         (adding, _add, "runs/performances"),
     ):
@@ -83,6 +102,22 @@ def _check_extra() -> None:
     if missing:
         names = ", ".join(missing)
         raise ConfigError(f"making a corpus needs {names}; install them with: pip install 'dreamtalk[train]'")
+
+
+def _perform(arguments: argparse.Namespace) -> int:
+    """Perform the sessions that are not performed yet."""
+    from model_server.pipeline.speech_to_curves import WEIGHTS_FOLDER
+    from model_server.training.speech_performances import perform_corpus
+
+    encoder = arguments.encoder or WEIGHTS_FOLDER / "speech_encoder.safetensors"
+    made = perform_corpus(arguments.sessions, arguments.out, encoder, arguments.hours, arguments.jobs, arguments.seed)
+    total = 0.0
+    with closing(made):
+        for path, seconds in made:
+            total += seconds
+            print(f"{path.name}: {seconds:.0f} s", flush=True)
+    print(f"{arguments.out}: {total / 3600:.1f} hours of new performances")
+    return 0
 
 
 def _chosen(arguments: argparse.Namespace) -> list[Voice]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from blendshape_rigs.curves import FaceCurves
 from model_server.errors import ConfigError, ExportError
 from model_server.pipeline.request import EmotionTrack
-from model_server.pipeline.speech_to_curves import WEIGHTS_FOLDER
 
 from . import options
 from .progress import progress_bar, spinner
@@ -47,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--emotions", action="store_true", help="measure the lips under every emotion as well")
     parser.add_argument("--steps-table", action="store_true", help="measure quality against sampling steps as well")
     parser.add_argument("--quick", action="store_true", help="20 s of each voice and captured recording, not 60 s")
-    parser.add_argument("--weights", type=Path, default=WEIGHTS_FOLDER, help="folder of weights (default: shipped)")
+    parser.add_argument("--weights", type=Path, metavar="FOLDER", help="folder of weights (default: the shipped)")
     parser.add_argument(
         "-o", "--out", type=Path, help="folder for the whole report: report.md, report.json, plots, contact sheet"
     )
@@ -78,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     with spinner("Reading and aligning"):
         sets, real = _read(arguments)
     material = Material(tuple(sets), tuple(real), teach, QUICK if arguments.quick else Effort())
-    model = SpeechToCurves.load(arguments.weights)
+    model = SpeechToCurves.load(*([arguments.weights] if arguments.weights else []))
     seconds = material.seconds() if arguments.out else sum(group.seconds for group in sets)
     with progress_bar("Animating", seconds) as progress:
         animator = Animator(model, progress)

@@ -1,15 +1,13 @@
 """Performances of the speech corpus: the encoder hears its voices, the teachers move a face to their true phones.
 
-``python -m model_server.training.speech_performances --hours 12`` writes ``runs/performances/<voice>.npz``. What the
-models learn to read is what the encoder really hears of voices in noise and on the telephone, with its mistakes;
-sometimes it is an alignment instead, as when the words are known. Voices of a held-out engine give
-``<voice>.held_out.npz``.
+What the models learn to read is what the encoder really hears of voices in noise and on the telephone, with its
+mistakes; sometimes it is an alignment instead, as when the words are known.
 """
 
 from __future__ import annotations
 
-import argparse
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Generator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from model_server.audio.features import RunningMean
 from model_server.audio.phone_track import FRAME_RATE, PhoneTrack
 from model_server.audio.phones import PHONE_INDEX, PHONES
 from model_server.audio.timed_phones import TimedPhones
+from model_server.errors import ConfigError
 from model_server.models.checkpoint import load_checkpoint
 from model_server.models.speech_encoder import SpeechEncoder
 
@@ -38,6 +37,7 @@ _ALIGNED_SHARE = 0.25
 _STYLE_SECONDS = 4.0
 _SHORTEST_PAUSE = 0.18
 _LONGEST_SECONDS = 60.0
+_HELD_OUT_SHARE = 0.05
 _LIPS = list(LIP_CHANNELS)
 
 
@@ -174,8 +174,8 @@ def _cut(session: Session, frames: int, generator: np.random.Generator) -> Sessi
     )
 
 
-def make_file(source: SessionFile, seconds: float, encoder_path: Path, out: Path, seed: int) -> str:
-    """Write up to ``seconds`` of performances of the sessions in ``source``."""
+def make_file(source: SessionFile, seconds: float, encoder_path: Path, out: Path, seed: int) -> float:
+    """Write up to ``seconds`` of performances of the sessions in ``source``; return how long they are."""
     torch.set_num_threads(1)
     encoder = load_checkpoint(encoder_path, SpeechEncoder)
     generator = np.random.default_rng([seed, source.copy + 1, *source.voice.encode()])
@@ -193,7 +193,7 @@ def make_file(source: SessionFile, seconds: float, encoder_path: Path, out: Path
         total += len(session) / FRAME_RATE
     if performances:
         save_performances(out, performances)
-    return f"{out.name}: {total:.0f} s"
+    return total
 
 
 def plan(files: list[SessionFile], hours: float) -> list[tuple[SessionFile, float]]:
@@ -207,31 +207,40 @@ def plan(files: list[SessionFile], hours: float) -> list[tuple[SessionFile, floa
     return [(file, float(min(file.seconds, high))) for file in files]
 
 
-def main() -> None:
-    """Make performances of every voice of the speech corpus."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sessions", type=Path, default=Path("runs/sessions"))
-    parser.add_argument("--folder", type=Path, default=Path("runs/performances"))
-    parser.add_argument("--encoder", type=Path, default=Path("model_server/weights/speech_encoder.safetensors"))
-    parser.add_argument("--hours", type=float, default=12.0, help="of performances to train on")
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
+def perform_corpus(
+    sessions: Path, folder: Path, encoder: Path, hours: float, jobs: int, seed: int
+) -> Generator[tuple[Path, float], None, None]:
+    """Make what is missing of the performances of a speech corpus; a stopped run goes on.
+
+    Args:
+        sessions: folder of augmented sessions; clean copies are left out.
+        folder: where ``<voice>.<copy>.npz`` go; those of held-out voices end in ``.held_out.npz``.
+        encoder: weights of the speech encoder that hears them.
+        hours: of performances to train on; a twentieth more is held out.
+        jobs: processes at once.
+        seed: the same seed gives the same performances.
+
+    Yields:
+        each new file and the seconds in it.
+
+    Raises:
+        ConfigError: when there are no sessions.
+    """
+    files = [file for file in index_sessions(sessions) if file.copy >= 0]
     held_names = {voice.name for voice in VOICES if voice.held_out}
-    files = [file for file in index_sessions(arguments.sessions) if file.copy >= 0]
-    held = [file for file in files if file.voice in held_names and file.copy == 0]
     trained = [file for file in files if file.voice not in held_names]
-    work = plan(trained, arguments.hours) + plan(held, 0.05 * arguments.hours)
-    with ProcessPoolExecutor(arguments.jobs) as pool:
-        jobs = []
-        for source, seconds in work:
+    if not trained:
+        raise ConfigError(f"'{sessions}' holds no sessions; make them with: dreamtalk corpus build")
+    held = [file for file in files if file.voice in held_names and file.copy == 0]
+    with ProcessPoolExecutor(jobs) as pool:
+        work = {}
+        for source, seconds in plan(trained, hours) + plan(held, _HELD_OUT_SHARE * hours):
             suffix = ".held_out" if source.voice in held_names else ""
-            out = arguments.folder / f"{source.voice}.{source.copy}{suffix}.npz"
+            out = folder / f"{source.voice}.{source.copy}{suffix}.npz"
             if not out.exists():
-                jobs.append(pool.submit(make_file, source, seconds, arguments.encoder, out, arguments.seed))
-        for job in jobs:
-            print(job.result(), flush=True)
-
-
-if __name__ == "__main__":
-    main()
+                work[pool.submit(make_file, source, seconds, encoder, out, seed)] = out
+        try:
+            for job in as_completed(work):
+                yield work[job], job.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
