@@ -33,8 +33,8 @@ train: setup ## Make the shipped weights again from nothing (a day; resumes; see
 	@.venv/bin/dreamtalk corpus build
 	@.venv/bin/dreamtalk train encoder -o model_server/weights/speech_encoder.safetensors
 	@.venv/bin/dreamtalk corpus perform
-	@.venv/bin/dreamtalk train emodiff -o model_server/weights/emodiff.safetensors
-	@.venv/bin/dreamtalk train lips -o model_server/weights/lip_refiner.safetensors
+	@.venv/bin/dreamtalk train emodiff --data runs/performances -o model_server/weights/emodiff.safetensors
+	@.venv/bin/dreamtalk train lips --data runs/performances -o model_server/weights/lip_refiner.safetensors
 
 avatar: setup ## Build the proxy avatar's asset anew
 	@.venv/bin/python -m avatar_builder

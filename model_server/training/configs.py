@@ -66,8 +66,8 @@ class PerformanceData:
     folders: tuple[str, ...] = ()
     held_out_actors: tuple[str, ...] = ()
     weights: dict[str, float] = field(default_factory=dict)
-    invented: int = 2400
-    invented_share: float = 0.25
+    invented: int = 400
+    invented_share: float = 0.08
 
     def __post_init__(self) -> None:
         if not 0 <= self.invented_share <= 1:
