@@ -230,7 +230,7 @@ _PEOPLE: tuple[Voice, ...] = (
         needs=_PROMPTS,
     ),
     _queen("hero", hero=True, hours=1.2),
-    _queen("others", hero=False, hours=1.5),
+    _queen("others", hero=False, hours=3.2),
     *(_fishes(language, hours) for language, hours in (("cs", 1.8), ("nl", 1.7), ("en", 0.12))),
     *(
         _stamps(language, hours)
