@@ -1,4 +1,4 @@
-"""The spoken lines of the adventure Flight of the Amazon Queen: some forty English-speaking roles, with their texts.
+"""The spoken lines of the adventure Flight of the Amazon Queen: an English-speaking cast, with their texts.
 
 The game's file holds a table of named parts: recordings (``.SB``, MP3 at 11 kHz), dialogues (``.DOG``), scenes
 (``.CUT``) and one list of the hero's remarks. Stars in a line are stage directions, at which it is cut into the
