@@ -145,14 +145,14 @@ def _known(window: int, previous: Array | None, kept: tuple[Array, Mask] | None)
 
 
 def complete_blinks(face: Array) -> Array:
-    """Return (n, 58) channels whose lids, once they are closing, close: below 0.2 as given, 0.6 and above shut.
+    """Return (n, 58) channels whose lids, once they are closing, close: below 0.2 as given, 0.77 and above shut.
 
     In few sampling steps the depth of an event that can come at any time falls short of what was taught, and a lid
     that stops half way looks drowsy.
     """
     finished = face.copy()
     lids = face[:, _LIDS]
-    finished[:, _LIDS] = np.where(lids < 0.2, lids, np.minimum(2 * lids - 0.2, 1))
+    finished[:, _LIDS] = np.where(lids < 0.2, lids, np.minimum(1.4 * lids - 0.08, 1))
     return finished
 
 
