@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from blendshape_rigs.arkit import LIP_CHANNELS
+from blendshape_rigs.arkit import ARKIT_INDEX, LIP_CHANNELS
 from model_server.errors import Cancelled
 from model_server.models.checkpoint import load_checkpoint, save_checkpoint
 from model_server.models.emodiff import FACE_CHANNELS, EmoDiff, EmoDiffCondition, EmoDiffConfig, Guidance
@@ -158,6 +158,23 @@ def test_lip_refiner_leaves_every_other_channel_bit_for_bit() -> None:
     assert torch.equal(refined[..., others], expression[:, context:-context][..., others])
     assert refined[..., list(LIP_CHANNELS)].min() >= 0
     assert refined[..., list(LIP_CHANNELS)].max() <= 1
+
+
+def test_lip_refiner_is_not_told_where_the_lips_close() -> None:
+    torch.manual_seed(0)
+    refiner = LipRefiner(TINY_LIPS).eval()
+    audio, emotion, expression = torch.randn(1, 60, 45), torch.rand(1, 60, 8), torch.rand(1, 60, 52)
+    refined = refiner(audio, emotion, expression)
+    for name, matters in (
+        ("jawOpen", False),
+        ("mouthClose", False),
+        ("mouthPressLeft", False),
+        ("mouthSmileLeft", True),
+    ):
+        other = expression.clone()
+        other[..., ARKIT_INDEX[name]] = 0.5
+        changed = not torch.equal(refiner(audio, emotion, other), refined)
+        assert changed == matters, name
 
 
 def test_lip_refiner_sees_no_further_than_its_context() -> None:

@@ -1,7 +1,7 @@
 """LipRefiner: re-predicts jaw, mouth and tongue from audio and emotional expression (DREAM-Talk's second stage).
 
-It hears the phone track and sees EmoDiff's expression with its mouth blurred over time: what stays of the mouth is
-its emotion, what goes is its articulation. All channels but the 28 of the lips pass through bit for bit.
+It hears the phone track and sees EmoDiff's expression without its articulation: of jaw, mouth and tongue only the
+channels in which emotion shows, blurred over time. All channels but the 28 of the lips pass through bit for bit.
 """
 
 from __future__ import annotations
@@ -11,7 +11,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from blendshape_rigs.arkit import ARKIT_COUNT, LIP_CHANNELS
+from blendshape_rigs.arkit import ARKIT_COUNT, ARKIT_NAMES, LIP_CHANNELS
+
+_EMOTIONAL = ("mouthSmile", "mouthFrown", "mouthDimple", "mouthStretch", "mouthShrug", "mouthLeft", "mouthRight")
+_EMOTIONAL_JAW = ("jawForward", "jawLeft", "jawRight")
+
+# What articulation moves is hidden: in training it would tell, even blurred, where the lips of the truth closed.
+SEEN_CHANNELS = tuple(
+    index
+    for index, name in enumerate(ARKIT_NAMES)
+    if index not in LIP_CHANNELS or name.startswith((*_EMOTIONAL, *_EMOTIONAL_JAW))
+)
+"""Channels of the expression that lip refinement sees."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +67,7 @@ class LipRefiner(nn.Module):
     """Convolutions over time with a bounded context, so that streamed and whole recordings agree exactly."""
 
     lips: Tensor
+    seen: Tensor
 
     def __init__(self, config: LipRefinerConfig) -> None:
         super().__init__()
@@ -70,6 +82,9 @@ class LipRefiner(nn.Module):
             nn.Conv1d(config.width, len(LIP_CHANNELS), 1),
         )
         self.register_buffer("lips", torch.tensor(LIP_CHANNELS), persistent=False)
+        seen = torch.zeros(ARKIT_COUNT, 1)
+        seen[list(SEEN_CHANNELS)] = 1
+        self.register_buffer("seen", seen, persistent=False)
 
     def forward(self, audio: Tensor, emotion: Tensor, expression: Tensor) -> Tensor:
         """Return the refined expression of the frames that have their whole context.
@@ -83,7 +98,7 @@ class LipRefiner(nn.Module):
             (B, T - 2 * config.context, 52) float32; lips in [0, 1], other channels equal to ``expression``'s.
         """
         context, half = self.config.context, self.config.blur // 2
-        smooth = nn.functional.avg_pool1d(expression.transpose(1, 2), self.config.blur, stride=1)
+        smooth = nn.functional.avg_pool1d(expression.transpose(1, 2) * self.seen, self.config.blur, stride=1)
         inner = slice(half, audio.shape[1] - half)
         heard = torch.cat([audio[:, inner], emotion[:, inner]], dim=2).transpose(1, 2)
         hidden = self.enter(torch.cat([heard, smooth], dim=1))

@@ -106,7 +106,7 @@ class EmoDiffTraining:
     """
 
     model: EmoDiffConfig = field(default_factory=EmoDiffConfig)
-    loop: LoopConfig = field(default_factory=LoopConfig)
+    loop: LoopConfig = field(default_factory=lambda: LoopConfig(steps=20_000))
     data: PerformanceData = field(default_factory=PerformanceData)
 
 
@@ -122,7 +122,7 @@ class LipTraining:
     """
 
     model: LipRefinerConfig = field(default_factory=LipRefinerConfig)
-    loop: LoopConfig = field(default_factory=lambda: LoopConfig(batch=16, steps=4000, learning_rate=1e-3))
+    loop: LoopConfig = field(default_factory=lambda: LoopConfig(batch=16, steps=12_000, learning_rate=1.2e-3))
     data: PerformanceData = field(default_factory=PerformanceData)
     window: int = 200
 
@@ -144,7 +144,7 @@ class EncoderTraining:
     model: SpeechEncoderConfig = field(default_factory=SpeechEncoderConfig)
     loop: LoopConfig = field(
         default_factory=lambda: LoopConfig(
-            batch=16, steps=3000, learning_rate=2e-3, warm_up=100, average=0.995, validate_every=100
+            batch=16, steps=5500, learning_rate=2e-3, warm_up=100, average=0.995, validate_every=100
         )
     )
     data: SpeechData = field(default_factory=SpeechData)

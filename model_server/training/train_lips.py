@@ -67,7 +67,7 @@ class LipLoss:
         # Weight exp(-d / 2 mm): an error of a millimetre shows on touching lips, not on an open mouth.
         closeness = torch.exp(-wanted_gap.clamp(min=0) / 2)
         lip_gap = mean(closeness * (gap - wanted_gap).abs())
-        total = coefficients + 2 * velocity + 1.2 * lip_gap
+        total = coefficients + 2 * velocity + lip_gap
         figures = {"coefficients": coefficients, "velocity": velocity, "gap_mm": lip_gap}
         return total, {name: float(figure.detach()) for name, figure in figures.items()}
 
