@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("blendshape_rigs", "dream_blender", "model_server")
-BASE = {"model_server", "model_server.errors", "model_server.config_io"}
+BASE = {"model_server", "model_server.errors", "model_server.config_io", "model_server.media"}
 """The package itself holds the version only."""
 LOWER = BASE | {"blendshape_rigs", "model_server.audio", "model_server.models", "model_server.metrics"}
 
@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "model_server": set(),
     "model_server.errors": set(),
     "model_server.config_io": {"model_server.errors"},
+    "model_server.media": set(),
     "model_server.audio": BASE,
     "model_server.models": BASE | {"blendshape_rigs"},
     "model_server.metrics": {"blendshape_rigs"},

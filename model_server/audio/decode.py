@@ -9,7 +9,6 @@ the picture is led in by silence.
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model_server.errors import AudioError
+from model_server.media import decoded_frames
 
 SAMPLE_RATE = 16_000
 MINIMUM_SECONDS = 0.1
@@ -40,7 +40,6 @@ _GAP_SECONDS = 0.05  # timestamps of some containers jitter by milliseconds; a r
 _CHUNK_SECONDS = 0.5  # resampling many small frames together is several times faster
 
 FloatArray = npt.NDArray[np.float32]
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -165,28 +164,6 @@ def _stated_duration(container: Any) -> float | None:
     return None
 
 
-def _frames(container: Any, name: str) -> Iterator[Any]:
-    """Yield the decoded frames of the sound track, passing over what is damaged."""
-    track = container.streams.best("audio")
-    packets = container.demux(track)
-    damaged = 0
-    while True:
-        try:
-            packet = next(packets, None)
-        except av.FFmpegError:
-            # The container breaks off here: what was read stands.
-            damaged += 1
-            break
-        if packet is None:
-            break
-        try:
-            yield from packet.decode()
-        except av.FFmpegError:
-            damaged += 1
-    if damaged:
-        logger.warning("'%s' is damaged or cut off; %d part(s) of it could not be decoded", name, damaged)
-
-
 def _mono(frame: Any, name: str) -> FloatArray:
     """Return the average of a frame's channels, (N,) float32 with full scale at 1.
 
@@ -214,7 +191,7 @@ def _mono_chunks(container: Any, name: str) -> Iterator[tuple[FloatArray, int]]:
     start = (container.start_time or 0) / av.time_base
     position = 0.0
     tolerance = _FIRST_GAP_SECONDS
-    for frame in _frames(container, name):
+    for frame in decoded_frames(container, "audio", name):
         rate = frame.sample_rate
         gap = 0.0 if frame.time is None else frame.time - start - position
         while gap > tolerance:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model_server.errors import CaptureError
+from model_server.media import decoded_frames
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -25,7 +25,6 @@ LARGEST_SIDE = 1280
 _CONTAINERS = "asf,avi,flv,matroska,mov,mpeg,mpegts,mpegvideo,ogg"
 _MOST_PIXELS = 8192 * 8192
 _KNOWN_FORMATS = "MP4, MOV, MKV, WebM or AVI"
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Video:
         """
         start = (self._container.start_time or 0) / av.time_base
         last = -np.inf
-        for frame in self._decoded():
+        for frame in decoded_frames(self._container, "video", self.name):
             if frame.width * frame.height > _MOST_PIXELS:
                 raise CaptureError(f"'{self.name}' is {frame.width} x {frame.height} pixels; make it smaller")
             # Pictures without a time, or out of order, cannot be placed.
@@ -60,25 +59,6 @@ class Video:
                 continue
             last = frame.time
             yield VideoFrame(frame.time - start, _upright(frame))
-
-    def _decoded(self) -> Iterator[Any]:
-        packets = self._container.demux(self._container.streams.best("video"))
-        damaged = 0
-        while True:
-            try:
-                packet = next(packets, None)
-            except av.FFmpegError:
-                # The container breaks off here: what was read stands.
-                damaged += 1
-                break
-            if packet is None:
-                break
-            try:
-                yield from packet.decode()
-            except av.FFmpegError:
-                damaged += 1
-        if damaged:
-            _log.warning("'%s' is damaged or cut off; %d part(s) of it could not be decoded", self.name, damaged)
 
 
 @contextmanager
