@@ -115,7 +115,7 @@ def read_voices(corpus: Path, most_seconds: float) -> list[RecordingSet]:
         sets.append(RecordingSet(voice.name, f"A synthetic voice kept out of training; {truth}.", recordings))
     if not sets:
         raise ConfigError(
-            f"'{corpus}' holds no held-out voice; make them with python -m model_server.training.speech_corpus"
+            f"'{corpus}' holds no held-out voice; make them with: dreamtalk corpus build"
         )
     return sets
 

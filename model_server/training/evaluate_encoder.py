@@ -112,7 +112,7 @@ def main() -> None:
     """Measure and print, and store the figures when asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weights", type=Path, default=Path("model_server/weights/speech_encoder.safetensors"))
-    parser.add_argument("--sessions", type=Path, default=Path("runs/speech_sessions"))
+    parser.add_argument("--sessions", type=Path, default=Path("runs/sessions"))
     parser.add_argument("--human", type=Path, help="folder of human recordings with texts")
     parser.add_argument("--write", action="store_true", help="store the figures in the weights file")
     parser.add_argument("--threads", type=int, default=1)
