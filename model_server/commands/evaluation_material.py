@@ -114,9 +114,7 @@ def read_voices(corpus: Path, most_seconds: float) -> list[RecordingSet]:
         truth = "exact phone times" if voice.exact else "phones by alignment with the text"
         sets.append(RecordingSet(voice.name, f"A synthetic voice kept out of training; {truth}.", recordings))
     if not sets:
-        raise ConfigError(
-            f"'{corpus}' holds no held-out voice; make them with: dreamtalk corpus build"
-        )
+        raise ConfigError(f"'{corpus}' holds no held-out voice; make them with: dreamtalk corpus build")
     return sets
 
 
