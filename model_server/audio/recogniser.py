@@ -26,8 +26,8 @@ _FRAME_RATE = 100
 # Faint noise before and after, which pocketsphinx needs to find the edges of speech.
 _EDGE_SECONDS = 0.15
 _EDGE_LEVEL = 1e-4
-# Half of the Gaussians and a bounded search are twice as fast and lose nothing that can be measured here.
-_FAST = {"topn": 2, "maxhmmpf": 3000}
+# Half of the Gaussians and a bounded search are three times as fast and lose nothing that can be measured here.
+_FAST = {"topn": 2, "maxhmmpf": 1500, "wbeam": 1e-22}
 # Each stretch is normalised by its own mean, so that what was heard before changes nothing.
 _ALONE = {"cmn": "batch", "loglevel": "FATAL"}
 

@@ -33,7 +33,7 @@ class SpeechEncoderConfig:
     phones: int = 42
     channels: int = 224
     centred: tuple[int, ...] = (1, 2, 1, 2, 2)
-    causal: tuple[int, ...] = (4, 8, 16)
+    causal: tuple[int, ...] = (4, 8, 16, 1, 2, 4, 8)
     dropout: float = 0.1
 
 
@@ -49,6 +49,8 @@ class _Block(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.mix_channels = nn.Conv1d(channels, channels, 1, bias=False)
         self.out_norm = nn.BatchNorm1d(channels)
+        # A block starts as its shortcut alone, so that many of them learn as easily as few.
+        nn.init.zeros_(self.out_norm.weight)
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Return the output and the next state for (B, C, T) and the (B, C, history) frames before it."""

@@ -40,7 +40,7 @@ __all__ = ["TARGETS", "VOWELS", "PhoneSegments", "Speaker", "articulate", "lip_g
 
 # Seconds over which a phone's influence falls to 1/e before its start and after its end (anticipation, carry-over),
 # for jaw, rounding and lips.
-_REACH = ((0.050, 0.055), (0.090, 0.060), (0.050, 0.050))
+_REACH = ((0.050, 0.055), (0.055, 0.080), (0.050, 0.050))
 _GROUP_OF_GESTURE = np.array([0, 1, 1, 2, 2, 2, 2, 2, 2, 0])
 _FARTHEST = 0.8
 _CHUNK_FRAMES = 400
