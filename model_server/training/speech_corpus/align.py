@@ -1,36 +1,28 @@
-"""English phones of recordings whose engine does not tell them, by pocketsphinx."""
+"""English phones of recordings whose engine does not tell them, by the recogniser that animation uses too."""
 
 from __future__ import annotations
 
 from functools import cache
 
 import numpy as np
-import pocketsphinx
 
+from model_server.audio.alignment import Word
 from model_server.audio.features import SAMPLE_RATE
-from model_server.audio.phones import PHONE_INDEX, from_arpabet
+from model_server.audio.phones import PHONE_INDEX
+from model_server.audio.pronunciation import english_pronunciations
+from model_server.audio.recogniser import EnglishAligner, EnglishRecogniser
 
-from .texts import spoken_words
-from .utterance import FloatArray, Utterance, timed
-
-_FRAME_RATE = 100
-
-MOST_SILENCE = 0.6
-"""Share of silence above which an alignment is taken for a failure."""
+from .utterance import FloatArray, Utterance
 
 
 @cache
-def _aligner() -> pocketsphinx.Decoder:
-    return pocketsphinx.Decoder(lm=None, bestpath=False, loglevel="FATAL")
+def _aligner() -> EnglishAligner:
+    return EnglishAligner()
 
 
 @cache
-def _recogniser() -> pocketsphinx.Decoder:
-    return pocketsphinx.Decoder(loglevel="FATAL")
-
-
-def _as_bytes(samples: FloatArray) -> bytes:
-    return bytes((samples * 32767).clip(-32768, 32767).astype("<i2").tobytes())
+def _recogniser() -> EnglishRecogniser:
+    return EnglishRecogniser()
 
 
 def align_words(samples: FloatArray, words: list[str]) -> Utterance | None:
@@ -40,45 +32,15 @@ def align_words(samples: FloatArray, words: list[str]) -> Utterance | None:
         samples: (N,) float32 at 16 kHz.
         words: as pocketsphinx's dictionary spells them, lower case.
     """
-    decoder = _aligner()
-    sound = _as_bytes(samples)
-    decoder.set_align_text(" ".join(words))
-    decoder.start_utt()
-    decoder.process_raw(sound, full_utt=True)
-    decoder.end_utt()
-    if decoder.hyp() is None:
+    found = _aligner().align(samples, [Word(word, english_pronunciations(word)) for word in words])
+    if found is None:
         return None
-    try:
-        decoder.set_alignment()
-    except RuntimeError:
-        return None  # the search did not reach the last word
-    decoder.start_utt()
-    decoder.process_raw(sound, full_utt=True)
-    decoder.end_utt()
-    alignment = decoder.get_alignment()
-    if alignment is None:
-        return None
-    symbols: list[tuple[str, ...]] = []
-    ends: list[float] = []
-    for entry in alignment.phones():
-        symbols.append(from_arpabet(entry.name))
-        ends.append((entry.start + entry.duration) / _FRAME_RATE)
-    if len(symbols) < 2 or ends[-1] < 0.9 * len(samples) / SAMPLE_RATE - 0.3:
-        return None
-    aligned = timed(symbols, ends, samples)
-    # Words that are not said collapse to their shortest and leave the rest to silence.
-    silent = np.diff(aligned.ends, prepend=0)[aligned.phones == PHONE_INDEX["sil"]].sum()
-    return None if silent > MOST_SILENCE * aligned.seconds else aligned
+    return Utterance(samples, np.array([PHONE_INDEX[symbol] for symbol in found.symbols], np.uint8), found.ends)
 
 
 def recognise_words(samples: FloatArray) -> list[str]:
     """Return the English words that pocketsphinx hears."""
-    decoder = _recogniser()
-    decoder.start_utt()
-    decoder.process_raw(_as_bytes(samples), full_utt=True)
-    decoder.end_utt()
-    hypothesis = decoder.hyp()
-    return spoken_words(hypothesis.hypstr) if hypothesis else []
+    return [word.spelling for word in _recogniser().recognise(samples)]
 
 
 def pad(samples: FloatArray, seconds: float = 0.15) -> FloatArray:
