@@ -40,7 +40,7 @@ __all__ = ["TARGETS", "VOWELS", "PhoneSegments", "Speaker", "articulate", "lip_g
 
 # Seconds over which a phone's influence falls to 1/e before its start and after its end (anticipation, carry-over),
 # for jaw, rounding and lips.
-_REACH = ((0.050, 0.055), (0.055, 0.080), (0.050, 0.050))
+_REACH = ((0.050, 0.055), (0.060, 0.060), (0.050, 0.050))
 _GROUP_OF_GESTURE = np.array([0, 1, 1, 2, 2, 2, 2, 2, 2, 0])
 _FARTHEST = 0.8
 _CHUNK_FRAMES = 400
@@ -56,6 +56,8 @@ _CONSONANT_EFFORT = 0.4
 # together.
 _PRESSED, _TOGETHER, _AT_TEETH, _PARTED = -0.0014, 0.0, 0.0019, 0.0022
 _GAP_BLUR, _JAW_BLUR = 0.014, 0.018
+# What closures add to the speed of a channel is kept free.
+_SPEED_SHARE = 0.9
 _FIRMEST = -0.0002
 # Share of their opening that raised, lowered or funnelled lips give up a second on the way to a closure.
 _SHUTTING_SPEED = 11.0
@@ -200,7 +202,7 @@ def _columns(*prefixes: str) -> list[int]:
 @cache
 def _limited_columns() -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
     """Return the channels with a speed limit, and their limits in units a second."""
-    pairs = [(column, limit) for name, limit in SPEED_LIMITS.items() for column in _columns(name)]
+    pairs = [(column, _SPEED_SHARE * limit) for name, limit in SPEED_LIMITS.items() for column in _columns(name)]
     return np.array([column for column, _ in pairs]), np.array([limit for _, limit in pairs])
 
 
