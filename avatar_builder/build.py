@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blendshape_rigs.arkit import ARKIT_NAMES
-from blendshape_rigs.avatar import DELTA_STEP, PROXY_AVATAR_FILE
+from blendshape_rigs.avatar import DELTA_STEP, PROXY_AVATAR_FILE, UNIT_STEP, Corrective
 from blendshape_rigs.face_mesh import LANDMARKS
 
 from .base_face import base_face
@@ -22,6 +23,7 @@ from .parts import COLOURS, MATERIALS, joined
 from .rig import Rig
 from .shapes import cage_fields
 from .skin import build_skin
+from .topology import Floats
 from .zip_file import write_arrays
 
 NECK_PIVOT = (0.0, -0.105, -0.082)
@@ -33,8 +35,10 @@ def build_arrays() -> dict[str, NDArray[Any]]:
     skin = build_skin(cage, cage_fields(Rig(cage)))
     parts = [skin.part, *eyeballs(), *mouth_interior(), *brows(skin.part), *lashes(skin), *ears(), hair()]
     whole, deltas = joined(parts, ARKIT_NAMES)
-    steps = np.rint(deltas / DELTA_STEP)
-    moving = (steps != 0).any(axis=2)
+    identities: dict[str, Floats] = {}
+    repairs: tuple[Corrective, ...] = ()
+    face_uvs = np.zeros((len(whole.triangles), 3, 2))
+    head_weight = np.ones(len(whole.points))
     return {
         "vertices": whole.points.astype(np.float32),
         "triangles": whole.triangles.astype(np.int32),
@@ -42,14 +46,45 @@ def build_arrays() -> dict[str, NDArray[Any]]:
         "vertex_colors": np.rint(np.clip(whole.colours, 0, 1) * 255).astype(np.uint8),
         "materials": np.array(MATERIALS),
         "material_colors": np.array([COLOURS[name] for name in MATERIALS], dtype=np.float32),
-        "delta_shape": np.nonzero(moving)[0].astype(np.uint8),
-        "delta_vertex": np.nonzero(moving)[1].astype(np.uint16),
-        "delta_steps": steps[moving].astype(np.int16),
+        "face_uvs": _units(face_uvs),
+        "head_weight": _units(head_weight),
+        **_sparse("delta", deltas),
+        "identity_names": np.array(list(identities), dtype=np.str_),
+        **_sparse("identity", np.array(list(identities.values())).reshape(-1, *whole.points.shape)),
+        **_corrective_arrays(repairs, len(whole.points)),
         "landmark_vertices": np.arange(LANDMARKS, dtype=np.int32),
         "neck_pivot": np.array(NECK_PIVOT, dtype=np.float32),
         "eye_centres": np.stack([EYE_CENTRE_LEFT, EYE_CENTRE_RIGHT]).astype(np.float32),
         "upper_lip": skin.lip_lines[0].astype(np.int32),
         "lower_lip": skin.lip_lines[1].astype(np.int32),
+    }
+
+
+def _units(values: Floats) -> NDArray[np.uint16]:
+    """Return numbers between 0 and 1 as 16-bit steps."""
+    return np.rint(np.clip(values, 0, 1) / UNIT_STEP).astype(np.uint16)
+
+
+def _sparse(kind: str, displacements: Floats) -> dict[str, NDArray[Any]]:
+    """Return the moving vertices of displacements (N, V, 3) as the asset stores them."""
+    steps = np.rint(displacements / DELTA_STEP)
+    moving = (steps != 0).any(axis=2)
+    return {
+        f"{kind}_shape": np.nonzero(moving)[0].astype(np.uint8),
+        f"{kind}_vertex": np.nonzero(moving)[1].astype(np.uint16),
+        f"{kind}_steps": steps[moving].astype(np.int16),
+    }
+
+
+def _corrective_arrays(repairs: Sequence[Corrective], count: int) -> dict[str, NDArray[Any]]:
+    """Return the asset's arrays of the correctives; unused places of the drivers are -1."""
+    drivers = np.full((len(repairs), max((len(repair.drivers) for repair in repairs), default=1)), -1, dtype=np.int8)
+    for row, repair in zip(drivers, repairs, strict=True):
+        row[: len(repair.drivers)] = repair.drivers
+    return {
+        "corrective_names": np.array([repair.name for repair in repairs], dtype=np.str_),
+        "corrective_drivers": drivers,
+        **_sparse("corrective", np.array([repair.deltas for repair in repairs]).reshape(-1, count, 3)),
     }
 
 
