@@ -56,11 +56,9 @@ _CONSONANT_EFFORT = 0.4
 # together.
 _PRESSED, _TOGETHER, _AT_TEETH, _PARTED = -0.0014, 0.0, 0.0019, 0.0022
 _GAP_BLUR, _JAW_BLUR = 0.014, 0.018
-# What closures add to the speed of a channel is kept free.
-_SPEED_SHARE = 0.9
 _FIRMEST = -0.0002
 # Share of their opening that raised, lowered or funnelled lips give up a second on the way to a closure.
-_SHUTTING_SPEED = 11.0
+_SHUTTING_SPEED = 10.0
 # The middle part of p b m and f v in which the lips are in place.
 _HOLD_SHARE = 0.6
 # The lips rest this long after speech ends and leave it this long before speech begins (seconds), less in short
@@ -202,7 +200,7 @@ def _columns(*prefixes: str) -> list[int]:
 @cache
 def _limited_columns() -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
     """Return the channels with a speed limit, and their limits in units a second."""
-    pairs = [(column, _SPEED_SHARE * limit) for name, limit in SPEED_LIMITS.items() for column in _columns(name)]
+    pairs = [(column, limit) for name, limit in SPEED_LIMITS.items() for column in _columns(name)]
     return np.array([column for column, _ in pairs]), np.array([limit for _, limit in pairs])
 
 
