@@ -58,7 +58,7 @@ _PRESSED, _TOGETHER, _AT_TEETH, _PARTED = -0.0014, 0.0, 0.0019, 0.0022
 _GAP_BLUR, _JAW_BLUR = 0.014, 0.018
 _FIRMEST = -0.0002
 # Share of their opening that raised, lowered or funnelled lips give up a second on the way to a closure.
-_SHUTTING_SPEED = 10.0
+_SHUTTING_SPEED = 9.5
 # The middle part of p b m and f v in which the lips are in place.
 _HOLD_SHARE = 0.6
 # The lips rest this long after speech ends and leave it this long before speech begins (seconds), less in short
