@@ -10,10 +10,6 @@ HAS_SLOTS = bpy.app.version >= (4, 4, 0)
 """From 4.4 an Action holds slots, one an animated kind of data; before, one Action animates one kind."""
 
 
-def _slot_of_type(action: Any, id_type: str) -> Any | None:
-    return next((slot for slot in action.slots if slot.target_id_type == id_type), None)
-
-
 def _channelbag(action: Any, slot: Any, ensure: bool) -> Any | None:
     if not action.layers:
         if not ensure:
@@ -22,32 +18,25 @@ def _channelbag(action: Any, slot: Any, ensure: bool) -> Any | None:
     return action.layers[0].strips[0].channelbag(slot, ensure=ensure)
 
 
-def new_curves(action: Any, id_type: str, name: str) -> Any:
-    """Return the F-curves of ``action`` for ``id_type`` (``"KEY"`` or ``"OBJECT"``), made when missing.
+def animate(data: Any, action: Any) -> Any:
+    """Make ``action`` the active Action of ``data`` (a Key or an Object) and return its F-curves for it.
 
-    Args:
-        action: the Action; before 4.4 it must serve no other kind of data.
-        id_type: what the curves animate.
-        name: name of a new slot, by custom the animated data's own name.
+    From 4.4 the F-curves lie in a new slot that bears the name of ``data``. Before, ``action`` must be new.
     """
-    if not HAS_SLOTS:
-        action.id_root = id_type
-        return action.fcurves
-    slot = _slot_of_type(action, id_type) or action.slots.new(id_type=id_type, name=name)
-    bag = _channelbag(action, slot, ensure=True)
-    assert bag is not None
-    return bag.fcurves
-
-
-def assign(data: Any, action: Any) -> None:
-    """Make ``action`` the active Action of ``data`` (a Key or an Object), in the slot of its type."""
     animation = data.animation_data or data.animation_data_create()
     if animation.use_tweak_mode:
         animation.use_tweak_mode = False
+    if not HAS_SLOTS:
+        action.id_root = data.id_type
+        animation.action = action
+        return action.fcurves
+    slot = action.slots.new(id_type=data.id_type, name=data.name)
+    bag = _channelbag(action, slot, ensure=True)
+    assert bag is not None
     animation.action = action
-    if HAS_SLOTS:
-        # Assigning an Action may leave the slot empty: then nothing moves and nothing is said.
-        animation.action_slot = _slot_of_type(action, data.id_type)
+    # Assigning an Action may leave the slot empty: then nothing moves and nothing is said.
+    animation.action_slot = slot
+    return bag.fcurves
 
 
 def assigned_curves(data: Any) -> list[Any]:
@@ -61,11 +50,6 @@ def assigned_curves(data: Any) -> list[Any]:
         return []
     bag = _channelbag(animation.action, animation.action_slot, ensure=False)
     return list(bag.fcurves) if bag is not None else []
-
-
-def needs_own_head_action() -> bool:
-    """Tell whether head pose needs an Action of its own beside the one of the shape keys (before 4.4)."""
-    return not HAS_SLOTS
 
 
 def strips(scene: Any) -> list[Any]:

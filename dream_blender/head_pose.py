@@ -8,6 +8,8 @@ That is Blender's Euler order YXZ with x = pitch, y = roll, z = yaw.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import numpy as np
 import numpy.typing as npt
 
@@ -59,30 +61,46 @@ def head_of_euler(euler: npt.ArrayLike) -> Array:
     return np.stack([x, z, y], axis=1)
 
 
+def _identity() -> Array:
+    return np.eye(3)
+
+
+@dataclass(frozen=True)
+class PoseFrame:
+    """How head pose becomes the channels of one object or pose bone; all of it at rest.
+
+    Attributes:
+        location: (3,) location channels.
+        turn: (3, 3) rotation of the rotation channels.
+        axes: (3, 3) columns are the character's left, back and up in the axes that the rotation channels turn about.
+        location_axes: (3, 3) the same in the axes of the location channels.
+        scale: units of the location channels per metre.
+    """
+
+    location: Array
+    turn: Array
+    axes: Array = field(default_factory=_identity)
+    location_axes: Array = field(default_factory=_identity)
+    scale: float = 1.0
+
+
 def pose_to_channels(
-    head_rotation: npt.ArrayLike, head_translation: npt.ArrayLike, rest: npt.ArrayLike
+    head_rotation: npt.ArrayLike, head_translation: npt.ArrayLike, frame: PoseFrame
 ) -> tuple[Array, Array]:
-    """Return (T, 3) location and (T, 3) Euler channels of an object whose rest pose is ``rest``.
+    """Return (T, 3) location channels and (T, 3, 3) rotations of the rotation channels.
 
     Args:
         head_rotation: (T, 3) pitch, yaw, roll rad.
         head_translation: (T, 3) m, project axes.
-        rest: (6,) rest location m and rest Euler angles rad (order YXZ), Blender axes.
+        frame: of the object or pose bone.
     """
-    rest = np.asarray(rest, np.float64)
-    euler, move = euler_of_head(head_rotation), to_blender(head_translation).astype(np.float64)
-    if not rest[3:].any():
-        return rest[:3] + move, euler
-    turn = matrices_from_euler(rest[None, 3:])[0]
-    return rest[:3] + move @ turn.T, euler_from_matrices(turn @ matrices_from_euler(euler))
+    move = to_blender(head_translation).astype(np.float64) * frame.scale
+    turned = matrices_from_euler(euler_of_head(head_rotation))
+    return frame.location + move @ frame.location_axes.T, frame.turn @ frame.axes @ turned @ frame.axes.T
 
 
-def channels_to_pose(location: npt.ArrayLike, euler: npt.ArrayLike, rest: npt.ArrayLike) -> tuple[Array, Array]:
+def channels_to_pose(location: npt.ArrayLike, rotations: npt.ArrayLike, frame: PoseFrame) -> tuple[Array, Array]:
     """Undo :func:`pose_to_channels`: return (T, 3) pitch, yaw, roll rad and (T, 3) translation m."""
-    rest = np.asarray(rest, np.float64)
-    move = np.asarray(location, np.float64) - rest[:3]
-    if rest[3:].any():
-        turn = matrices_from_euler(rest[None, 3:])[0]
-        move = move @ turn
-        euler = euler_from_matrices(turn.T @ matrices_from_euler(euler))
-    return head_of_euler(euler), from_blender(move).astype(np.float64)
+    move = (np.asarray(location, np.float64) - frame.location) @ frame.location_axes / frame.scale
+    turned = frame.axes.T @ frame.turn.T @ np.asarray(rotations, np.float64) @ frame.axes
+    return head_of_euler(euler_from_matrices(turned)), from_blender(move).astype(np.float64)

@@ -14,12 +14,11 @@ import numpy.typing as npt
 from ..blendshape_rigs.arkit import ARKIT_NAMES
 from ..blendshape_rigs.curves import FaceCurves, Provenance
 from . import compat
-from .head_pose import EULER_ORDER, channels_to_pose, pose_to_channels
+from .head_target import REST_MARK as REST_MARK
+from .head_target import HeadTarget, head_channels, head_pose_of, head_target, remember_rest
 
 TAKE_MARK = "dream_talk_take"
 """Custom property of an Action: where the take came from, as JSON."""
-REST_MARK = "dream_talk_rest"
-"""Custom property of a character: its rest location (m) and rest Euler angles (rad, order YXZ)."""
 NO_TAKE = "This character has no take yet: generate or import one first"
 _SLIDER_LIMIT = 10.0  # Blender's own hard limit of a shape key's range
 
@@ -92,15 +91,6 @@ def _snapped(frames: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.where(np.abs(frames - whole) < 0.01, whole, frames)
 
 
-def rest_of(character: Any) -> npt.NDArray[np.float64]:
-    """Return (6,) rest location and Euler angles of ``character``: those of before its first take."""
-    stored = character.get(REST_MARK)
-    if stored is not None:
-        return np.array(stored, np.float64)
-    euler = character.matrix_basis.to_euler(EULER_ORDER)
-    return np.array([*character.location, *euler], np.float64)
-
-
 def has_foreign_motion(character: Any) -> bool:
     """Tell whether ``character`` itself is moved by animation that is no take of ours."""
     animation = character.animation_data
@@ -110,27 +100,22 @@ def has_foreign_motion(character: Any) -> bool:
 
 
 def _key_shapes(action: Any, character: Any, curves: FaceCurves, frames: npt.NDArray[np.float64]) -> None:
-    shape_keys = character.data.shape_keys
-    channels = compat.new_curves(action, "KEY", shape_keys.name)
+    channels = compat.animate(character.data.shape_keys, action)
     for name, key in arkit_keys(character).items():
         values = curves.channel(name)
         key.mute = False  # a muted key is dropped by exporters
         key.slider_min = max(min(key.slider_min, float(values.min())), -_SLIDER_LIMIT)
         key.slider_max = min(max(key.slider_max, float(values.max())), _SLIDER_LIMIT)
         fill_curve(channels.new(value_path(key)), frames, values)
-    compat.assign(shape_keys, action)
 
 
-def _key_head(action: Any, character: Any, curves: FaceCurves, frames: npt.NDArray[np.float64]) -> None:
-    rest = rest_of(character)
-    character[REST_MARK] = rest.tolist()
-    character.rotation_mode = EULER_ORDER
-    location, euler = pose_to_channels(curves.head_rotation, curves.head_translation, rest)
-    channels = compat.new_curves(action, "OBJECT", character.name)
-    for path, values in (("location", location), ("rotation_euler", euler)):
-        for axis in range(3):
-            fill_curve(channels.new(path, index=axis), frames, values[:, axis])
-    compat.assign(character, action)
+def _key_head(action: Any, target: HeadTarget, curves: FaceCurves, frames: npt.NDArray[np.float64]) -> None:
+    remember_rest(target)
+    fcurves = compat.animate(target.owner, action)
+    rotation, translation = curves.head_rotation.astype(np.float64), curves.head_translation.astype(np.float64)
+    for path, values in head_channels(target, rotation, translation).items():
+        for axis in range(values.shape[1]):
+            fill_curve(fcurves.new(path, index=axis), frames, values[:, axis])
 
 
 def _new_action(name: str, curves: FaceCurves) -> Any:
@@ -159,7 +144,8 @@ def key_take(character: Any, curves: FaceCurves, name: str, origin_frame: float,
         raise TakeError(problem)
     if not len(curves):
         raise TakeError("These curves have no frames")
-    if head and has_foreign_motion(character):
+    target = head_target(character) if head else None
+    if target is not None and has_foreign_motion(target.owner):
         raise TakeError(
             f"'{character.name}' already has object animation: switch Head Motion off, "
             "or give the head an object of its own"
@@ -167,9 +153,9 @@ def key_take(character: Any, curves: FaceCurves, name: str, origin_frame: float,
     frames = _snapped(origin_frame + curves.times * fps)
     action = _new_action(name, curves)
     _key_shapes(action, character, curves, frames)
-    if head:
-        head_action = _new_action(f"{name} (head)", curves) if compat.needs_own_head_action() else action
-        _key_head(head_action, character, curves, frames)
+    if target is not None:
+        head_action = action if compat.HAS_SLOTS else _new_action(f"{name} (head)", curves)
+        _key_head(head_action, target, curves, frames)
     return action
 
 
@@ -191,6 +177,21 @@ def _provenance(action: Any) -> Provenance:
 def _sample(curves: list[Any], path: str, index: int, frames: npt.NDArray[np.float64]) -> Any | None:
     curve = next((c for c in curves if c.data_path == path and c.array_index == index), None)
     return None if curve is None else np.array([curve.evaluate(frame) for frame in frames])
+
+
+def _read_head(character: Any, frames: npt.NDArray[np.float64]) -> tuple[Any, Any]:
+    """Return head rotation (T, 3) rad and translation (T, 3) m at ``frames``; still where nothing is keyed."""
+    target = head_target(character)
+    if target is None:
+        return np.zeros((len(frames), 3)), np.zeros((len(frames), 3))
+    object_curves = compat.assigned_curves(target.owner)
+    channels: list[npt.NDArray[np.float64] | None] = []
+    for channel in ("location", target.rotation_channel):
+        width = len(getattr(target.posed, channel))
+        sampled = [_sample(object_curves, target.path(channel), axis, frames) for axis in range(width)]
+        keyed = [values for values in sampled if values is not None]
+        channels.append(np.stack(keyed, axis=1) if len(keyed) == width else None)
+    return head_pose_of(target, channels[0], channels[1], len(frames))
 
 
 def read_take(character: Any, first_frame: float, last_frame: float, fps: float, origin_frame: float) -> FaceCurves:
@@ -217,14 +218,7 @@ def read_take(character: Any, first_frame: float, last_frame: float, fps: float,
     for name, key in arkit_keys(character).items():
         sampled = _sample(shape_curves, value_path(key), 0, frames)
         values[:, ARKIT_NAMES.index(name)] = key.value if sampled is None else sampled
-    rest = rest_of(character)
-    channels = np.tile(rest, (len(frames), 1))
-    object_curves = compat.assigned_curves(character)
-    for column, (path, axis) in enumerate([(p, a) for p in ("location", "rotation_euler") for a in range(3)]):
-        sampled = _sample(object_curves, path, axis, frames)
-        if sampled is not None:
-            channels[:, column] = sampled
-    rotation, translation = channels_to_pose(channels[:, :3], channels[:, 3:], rest)
+    rotation, translation = _read_head(character, frames)
     return FaceCurves(
         values,
         rotation.astype(np.float32),
