@@ -31,6 +31,7 @@ COMMANDS = {
     "bench": "model_server.commands.bench",
     "capture": "model_server.commands.capture",
     "convert": "model_server.commands.convert",
+    "rigs": "model_server.commands.rigs",
     "serve": "model_server.commands.serve",
     "info": "model_server.commands.info",
 }

@@ -1,0 +1,138 @@
+"""The parts of the avatar that must not go through each other, found by materials, landmarks and connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from scipy.sparse import csgraph
+
+from blendshape_rigs.avatar import ProxyAvatar
+
+from .rig_surface import Floats, FlipCounter, Ints, Surface
+
+LIDS = (
+    ((246, 161, 160, 159, 158, 157, 173), (7, 163, 144, 145, 153, 154, 155)),
+    ((466, 388, 387, 386, 385, 384, 398), (249, 390, 373, 374, 380, 381, 382)),
+)
+"""Landmarks of the upper and the lower lid's margin, right eye then left, without the corners."""
+LIP_WIDTH = 0.014
+LID_WIDTH = 0.008
+EYE_REACH = 0.016
+"""Metres along the skin that belong to a lip or a lid, and around an eye's centre that belong to the eyeball."""
+NEAR = 0.004
+"""Metres: how far inside a part a point is looked for."""
+
+
+@dataclass(frozen=True)
+class Depths:
+    """The deepest overlap in metres of each kind in one pose, and the number of flipped triangles."""
+
+    flips: int
+    lips: float
+    lids: float
+    eyes: float
+    teeth: float
+    gums: float
+
+
+class RigParts:
+    """Measures poses of one avatar.
+
+    Lips and lids are told apart by which margin is nearer along the skin. A lid's points that lie inside the eyeball
+    at rest (its hidden edge) are left out; so are the gums' roots, which are set into the jaws.
+    """
+
+    def __init__(self, avatar: ProxyAvatar) -> None:
+        rest = avatar.vertices.astype(np.float64)
+        triangles = avatar.triangles.astype(np.int64)
+        materials = np.array(avatar.materials)[avatar.triangle_materials]
+        label = _components(len(rest), triangles)
+        self.skin = triangles[label[triangles[:, 0]] == label[avatar.landmark_vertices[0]]]
+        self.flips = FlipCounter(rest, triangles)
+        graph = _edge_lengths(rest, self.skin)
+        self.lips = _sides(self.skin, graph, avatar.upper_lip[2:-2], avatar.lower_lip[2:-2], LIP_WIDTH)
+        lids = [[avatar.landmark_vertices[list(margin)] for margin in eye] for eye in LIDS]
+        self.lids = [_sides(self.skin, graph, upper, lower, LID_WIDTH) for upper, lower in lids]
+        self.eyes = []
+        for centre, (upper, lower) in zip(avatar.eye_centres[::-1], self.lids, strict=True):
+            eye = _eyeball(rest, triangles, materials, label, centre)
+            around = np.concatenate([upper.points, lower.points])
+            self.eyes.append((eye, around[eye.depths(rest, around, NEAR) == 0]))
+        self.teeth = Surface(triangles[materials == "teeth"])
+        lip_points = np.concatenate([surface.points for surface in self.lips])
+        self.lip_points = lip_points[self.teeth.depths(rest, lip_points, NEAR) == 0]
+        outer = materials == "skin"
+        outer &= label[triangles[:, 0]] == label[avatar.landmark_vertices[0]]
+        # Turned inside out, so that what lies outside the skin is inside this surface.
+        self.outer = Surface(triangles[outer][:, ::-1])
+        hard = np.unique(triangles[np.isin(materials, ("teeth", "gums"))])
+        self.hard = hard[self.outer.depths(rest, hard, 3 * NEAR) == 0]
+
+    def measure(self, posed: Floats) -> Depths:
+        """Return what overlaps in posed vertices (V, 3)."""
+        posed = np.asarray(posed, np.float64)
+        lids = max(_overlap(posed, *pair) for pair in self.lids)
+        eyes = max(_deepest(eye.depths(posed, around, NEAR)) for eye, around in self.eyes)
+        return Depths(
+            flips=len(self.flips.flipped(posed)),
+            lips=_overlap(posed, *self.lips),
+            lids=lids,
+            eyes=eyes,
+            teeth=_deepest(self.teeth.depths(posed, self.lip_points, NEAR)),
+            gums=_deepest(self.outer.depths(posed, self.hard, 3 * NEAR, borders=False)),
+        )
+
+
+def _deepest(depths: Floats) -> float:
+    return float(depths.max(initial=0.0))
+
+
+def _overlap(posed: Floats, first: Surface, second: Surface) -> float:
+    """Return how deep in metres either of two surfaces goes into the other."""
+    return max(
+        _deepest(first.depths(posed, second.points, NEAR, borders=False)),
+        _deepest(second.depths(posed, first.points, NEAR, borders=False)),
+    )
+
+
+def _components(count: int, triangles: Ints) -> npt.NDArray[np.int32]:
+    """Return the number of the connected part of each point (V,)."""
+    edges = triangles[:, [[0, 1], [1, 2]]].reshape(-1, 2)
+    links = sparse.coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
+    label: npt.NDArray[np.int32] = csgraph.connected_components(links, directed=False)[1]
+    return label
+
+
+def _edge_lengths(points: Floats, triangles: Ints) -> sparse.csr_matrix:
+    edges = np.unique(np.sort(triangles[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1), axis=0)
+    lengths = np.linalg.norm(points[edges[:, 0]] - points[edges[:, 1]], axis=1)
+    return sparse.coo_matrix((lengths, (edges[:, 0], edges[:, 1])), shape=(len(points), len(points))).tocsr()
+
+
+def _sides(
+    triangles: Ints, graph: sparse.csr_matrix, upper: Ints, lower: Ints, width: float
+) -> tuple[Surface, Surface]:
+    """Return the surfaces around two margins: the triangles nearer to each and within ``width`` of it."""
+    above, below = (
+        csgraph.dijkstra(graph, directed=False, indices=margin, min_only=True, limit=2 * width)
+        for margin in (upper, lower)
+    )
+    sides = []
+    for own, other in ((above, below), (below, above)):
+        mine = (own < other) & (own < width)
+        sides.append(Surface(triangles[mine[triangles].all(axis=1)]))
+    return sides[0], sides[1]
+
+
+def _eyeball(
+    points: Floats, triangles: Ints, materials: npt.NDArray[np.str_], label: npt.NDArray[np.int32], centre: Floats
+) -> Surface:
+    """Return the outermost surface of one eye: every part that has an iris or lies wholly around the eye's centre."""
+    near = np.linalg.norm(points - centre, axis=1) < EYE_REACH
+    far = np.unique(label[~near])
+    own = near[triangles[:, 0]] & ~np.isin(label[triangles[:, 0]], far)
+    own &= np.char.find(np.char.lower(materials), "lash") < 0
+    return Surface(triangles[own])
