@@ -17,28 +17,27 @@ from .base_face import base_face
 from .cage import EYE_CENTRE_LEFT, EYE_CENTRE_RIGHT, build_cage
 from .ears import ears
 from .eyeballs import eyeballs
-from .hair import brows, hair, lashes
+from .hair import brows, covered, hair, lashes
 from .mouth_interior import mouth_interior
 from .parts import COLOURS, MATERIALS, joined
 from .rig import Rig
 from .shapes import cage_fields
+from .shoulders import NECK_PIVOT, head_weight
 from .skin import build_skin
 from .topology import Floats
 from .zip_file import write_arrays
-
-NECK_PIVOT = (0.0, -0.105, -0.082)
 
 
 def build_arrays() -> dict[str, NDArray[Any]]:
     """Return every array of the asset."""
     cage = build_cage(base_face())
-    skin = build_skin(cage, cage_fields(Rig(cage)))
+    skin = build_skin(cage, cage_fields(Rig(cage)), covered(cage.points))
     parts = [skin.part, *eyeballs(), *mouth_interior(), *brows(skin.part), *lashes(skin), *ears(), hair()]
     whole, deltas = joined(parts, ARKIT_NAMES)
     identities: dict[str, Floats] = {}
     repairs: tuple[Corrective, ...] = ()
     face_uvs = np.zeros((len(whole.triangles), 3, 2))
-    head_weight = np.ones(len(whole.points))
+
     return {
         "vertices": whole.points.astype(np.float32),
         "triangles": whole.triangles.astype(np.int32),
@@ -47,13 +46,13 @@ def build_arrays() -> dict[str, NDArray[Any]]:
         "materials": np.array(MATERIALS),
         "material_colors": np.array([COLOURS[name] for name in MATERIALS], dtype=np.float32),
         "face_uvs": _units(face_uvs),
-        "head_weight": _units(head_weight),
+        "head_weight": _units(head_weight(whole.points)),
         **_sparse("delta", deltas),
         "identity_names": np.array(list(identities), dtype=np.str_),
         **_sparse("identity", np.array(list(identities.values())).reshape(-1, *whole.points.shape)),
         **_corrective_arrays(repairs, len(whole.points)),
         "landmark_vertices": np.arange(LANDMARKS, dtype=np.int32),
-        "neck_pivot": np.array(NECK_PIVOT, dtype=np.float32),
+        "neck_pivot": NECK_PIVOT.astype(np.float32),
         "eye_centres": np.stack([EYE_CENTRE_LEFT, EYE_CENTRE_RIGHT]).astype(np.float32),
         "upper_lip": skin.lip_lines[0].astype(np.int32),
         "lower_lip": skin.lip_lines[1].astype(np.int32),

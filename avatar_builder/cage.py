@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from blendshape_rigs.face_mesh import FACE_OVAL, LANDMARKS
 
 from .base_face import EYE_CENTRE_X, EYE_RADIUS, LID_THICKNESS, MIRROR, MOUTH_Y, MOUTH_Z, BaseFace
+from .shoulders import COLLAR, bottom, bust_rings, neck_muscles
 from .surface import graph_laplacian
 from .topology import LIP_LOOP, RIGHT_LID_LOOP, Floats, Ints, facing_front
 
-HEAD_RINGS = 11
+SKULL_RINGS = 8
+NECK_RINGS = 3
 EYE_CENTRE_RIGHT = np.array([-EYE_CENTRE_X, 0.0, 0.0])
 EYE_CENTRE_LEFT = np.array([EYE_CENTRE_X, 0.0, 0.0])
 
@@ -22,9 +24,9 @@ SKULL_RADII = np.array([0.0735, 0.096, 0.094])
 JAW_CENTRE = np.array([0.0, -0.052, -0.030])
 JAW_RADII = np.array([0.064, 0.054, 0.058])
 NECK_TOP = np.array([0.0, -0.030, -0.078])
-NECK_BASE = np.array([0.0, -0.185, -0.098])
-NECK_RADIUS_TOP = 0.047
-NECK_RADIUS_BASE = 0.054
+NECK_BASE = np.array([0.0, -0.170, -0.104])
+NECK_RADIUS_TOP = 0.046
+NECK_RADIUS_BASE = 0.053
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Cage:
 
     ``lid_inner`` (2, 16) and ``lid_hidden`` (2, 16) continue the right and left lid loops towards and into the eye;
     ``mouth_rings`` (4, 20) continue the lip loop backwards; ``throat`` closes the mouth; ``head_rings`` (R, 36)
-    continue the face oval, the last one being the rim of the neck; ``neck_floor`` closes the neck.
+    continue the face oval over skull, neck and shoulders, from ring ``collar`` on as cloth; ``floor`` closes the bust.
     """
 
     points: Floats
@@ -47,7 +49,8 @@ class Cage:
     mouth_rings: Ints
     throat: int
     head_rings: Ints
-    neck_floor: int
+    collar: int
+    floor: int
 
 
 def _ribbon(first: Ints, second: Ints, flipped: NDArray[np.bool_]) -> Ints:
@@ -130,7 +133,7 @@ def _unit(vectors: Floats) -> Floats:
 
 
 def _head_rings(oval: Floats) -> Floats:
-    """Return rings (HEAD_RINGS, 36, 3) from the face oval over skull and jaw to the rim of the neck."""
+    """Return rings (R, 36, 3) from the face oval over skull, jaw, neck and shoulders to the bust's end."""
     turn = np.arange(36) / 36 * 2 * np.pi  # 0 at the forehead, pi at the chin
     azimuth = np.pi - np.interp(turn, [0, 16 * np.pi / 36, np.pi, 2 * np.pi - 16 * np.pi / 36, 2 * np.pi],
                                 [0, 1.40, np.pi, 2 * np.pi - 1.40, 2 * np.pi])  # fmt: skip
@@ -139,18 +142,21 @@ def _head_rings(oval: Floats) -> Floats:
     throat_height = np.interp(np.cos(azimuth), [-1, 0, 1], [-0.085, -0.098, -0.118])
     junction = NECK_TOP + outward * NECK_RADIUS_TOP
     junction[:, 1] = throat_height
-    rim = NECK_BASE + outward * (NECK_RADIUS_BASE + 0.006)
     start, end = _unit(oval - SKULL_CENTRE), _unit(junction - SKULL_CENTRE)
     upper = np.maximum(np.cos(turn), 0.0)[:, None]
     middle = _unit(_unit(start + end) + upper * 2.0 * np.array([0.0, 0.70, -0.72]))
-    count = HEAD_RINGS - 3
-    at = np.arange(1, count + 1) / count
+    at = np.arange(1, SKULL_RINGS + 1) / SKULL_RINGS
     direction = np.concatenate([_slerp(start, middle, at[at <= 0.5] * 2), _slerp(middle, end, at[at > 0.5] * 2 - 1)])
-    surface = leave_head(direction.reshape(-1, 3)).reshape(count, 36, 3)
+    surface = leave_head(direction.reshape(-1, 3)).reshape(SKULL_RINGS, 36, 3)
     residual = oval - onto_head(oval)
-    fade = np.clip(1 - np.arange(1, count + 1) / 4.5, 0, 1)[:, None, None] ** 2
-    neck = [onto_head(surface[-1] * (1 - mix) + rim * mix) for mix in (0.34, 0.68)]
-    return np.concatenate([surface + residual * fade, np.stack([*neck, rim])])
+    fade = np.clip(1 - np.arange(1, SKULL_RINGS + 1) / 4.5, 0, 1)[:, None, None] ** 2
+    bust = bust_rings(azimuth)
+    down = np.arange(1, NECK_RINGS + 1) / (NECK_RINGS + 1)
+    straight = surface[-1] + (bust[0] - surface[-1]) * down[:, None, None]
+    neck = onto_head(straight.reshape(-1, 3)).reshape(straight.shape)
+    neck += (straight - neck) * down[:, None, None] ** 3
+    neck_and_base = neck_muscles(np.concatenate([neck, bust[:1]]), np.append(down, 1.0), azimuth)
+    return np.concatenate([surface + residual * fade, neck_and_base, bust[1:]])
 
 
 def _relaxed(points: Floats, triangles: Ints, movable: Ints) -> Floats:
@@ -202,16 +208,16 @@ def build_cage(face: BaseFace) -> Cage:
 
     inner, hidden = np.stack([take(16), take(16)]), np.stack([take(16), take(16)])
     mouth = np.stack([take(20) for _ in range(4)])
+    mouth_points, ring_points = _mouth_rings(), _head_rings(face.points[oval])
     throat = int(take(1)[0])
-    rings = np.stack([take(36) for _ in range(HEAD_RINGS)])
+    rings = np.stack([take(36) for _ in ring_points])
     floor = int(take(1)[0])
 
     inner_points, hidden_points = lid_rings(face.points[right_lids])
-    mouth_points, ring_points = _mouth_rings(), _head_rings(face.points[oval])
     points = np.concatenate([
         face.points, inner_points, inner_points * MIRROR, hidden_points, hidden_points * MIRROR,
         mouth_points.reshape(-1, 3), [[0.0, MOUTH_Y - 0.004, MOUTH_Z - 0.072]],
-        ring_points.reshape(-1, 3), [[0.0, NECK_BASE[1], NECK_BASE[2]]],
+        ring_points.reshape(-1, 3), [bottom(ring_points)],
     ])  # fmt: skip
 
     same = np.zeros(16, dtype=bool)
@@ -231,10 +237,10 @@ def build_cage(face: BaseFace) -> Cage:
     mirror[mouth] = mouth[:, swap_mouth]
     mirror[rings] = rings[:, (36 - np.arange(36)) % 36]
     creases = np.concatenate(
-        [np.stack([loop, np.roll(loop, -1)], axis=1) for loop in (lip_loop, right_lids, left_lids, *inner, rings[-1])]
+        [np.stack([loop, np.roll(loop, -1)], axis=1) for loop in (lip_loop, right_lids, left_lids, *inner)]
     )
     all_triangles = facing_front(points, np.concatenate([*triangles, mirror[lids]]))
-    points = _relaxed(points, all_triangles, rings[2:-3].ravel())
+    points = _relaxed(points, all_triangles, rings[2:SKULL_RINGS].ravel())
     points = (points + points[mirror] * MIRROR) / 2
     return Cage(points, all_triangles, mirror, creases, np.stack([right_lids, left_lids]), inner, hidden,
-                lip_loop, mouth, throat, rings, floor)  # fmt: skip
+                lip_loop, mouth, throat, rings, SKULL_RINGS + NECK_RINGS + COLLAR, floor)  # fmt: skip

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
 from .base_face import MIRROR, smooth_step
-from .cage import SKULL_CENTRE, leave_head, onto_head
+from .cage import NECK_TOP, SKULL_CENTRE, leave_head, onto_head
 from .parts import COLOURS, MATERIAL_NUMBER, Part, attached, grid_triangles, plain_part
 from .skin import Skin
 from .surface import vertex_normals
@@ -32,13 +33,24 @@ def _crown_angles(points: Floats) -> tuple[Floats, Floats]:
     return np.arctan2(-direction[:, 0], direction @ front), np.arccos(np.clip(direction @ CROWN, -1, 1))
 
 
-def hair() -> Part:
-    """Return the hair: a swept cap with locks, open inside the head."""
+def _hairline(turn: Floats) -> Floats:
+    """Return the hairline's angle from the crown for each turn about its axis, in radians."""
     turns, angles = _crown_angles(onto_head(HAIRLINE))
     order = np.argsort(turns)
-    line = PchipInterpolator(turns[order], angles[order])
+    line: Floats = PchipInterpolator(turns[order], angles[order])(np.clip(np.abs(turn), turns.min(), turns.max()))
+    return line
+
+
+def covered(points: Floats) -> NDArray[np.bool_]:
+    """Return which points (V,) of the head lie well under the hair."""
+    turn, angle = _crown_angles(points)
+    return np.asarray((angle < _hairline(turn) - 0.20) & (points[:, 1] > NECK_TOP[1] - 0.03))
+
+
+def hair() -> Part:
+    """Return the hair: a swept cap with locks, open inside the head."""
     turn = np.linspace(-np.pi, np.pi, HAIR_COLUMNS, endpoint=False)
-    limit = line(np.clip(np.abs(turn), turns.min(), turns.max()))
+    limit = _hairline(turn)
     rows = np.linspace(0.0, 1.0, HAIR_ROWS) ** 0.8
     front = np.exp(-((turn / 0.75) ** 2))
     # Locks: the strands turn about the crown as they fall, in clumps of uneven width.

@@ -12,6 +12,7 @@ from .topology import Floats, Ints
 
 MATERIALS = (
     "skin", "lips", "eye_white", "iris", "pupil", "teeth", "gums", "tongue", "mouth_cavity", "brow", "lash", "hair",
+    "cloth",
 )  # fmt: skip
 MATERIAL_NUMBER = {name: number for number, name in enumerate(MATERIALS)}
 
@@ -29,6 +30,7 @@ COLOURS: dict[str, tuple[float, float, float]] = {
     "brow": (0.26, 0.17, 0.12),
     "lash": (0.12, 0.08, 0.07),
     "hair": (0.30, 0.19, 0.13),
+    "cloth": (0.25, 0.32, 0.40),
 }
 
 

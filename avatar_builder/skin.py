@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from blendshape_rigs.face_mesh import LANDMARKS
@@ -12,10 +13,9 @@ from blendshape_rigs.face_mesh import LANDMARKS
 from .base_face import EYE_RADIUS, smooth_step
 from .cage import EYE_CENTRE_LEFT, EYE_CENTRE_RIGHT, Cage
 from .parts import COLOURS, MATERIAL_NUMBER, Part
-from .surface import loop_subdivide
+from .refine import refine, spread_levels, without_unused
 from .topology import LOWER_LIP_RINGS, UPPER_LID_RINGS, UPPER_LIP_RINGS, Floats, Ints
 
-LEVELS = 2
 LID_CLEARANCE = 0.0007
 
 
@@ -52,7 +52,7 @@ def _follow_edges(line: Ints, creases: Ints) -> Ints:
     for target in line[1:].tolist():
         for first in neighbours[result[-1]]:
             path, previous = [first], result[-1]
-            while path[-1] not in coarse and len(path) < 2**LEVELS:
+            while path[-1] not in coarse:
                 onward = [n for n in neighbours[path[-1]] if n != previous]
                 previous = path[-1]
                 path.append(onward[0])
@@ -64,15 +64,13 @@ def _follow_edges(line: Ints, creases: Ints) -> Ints:
     return np.array(result)
 
 
-def build_skin(cage: Cage, fields: dict[str, Floats]) -> Skin:
-    """Return the skin with the cage's fields carried over."""
-    matrix: sparse.csr_matrix = sparse.identity(len(cage.points), format="csr")
-    triangles, creases, count = cage.triangles, cage.creases, len(cage.points)
-    face_of = np.arange(len(triangles))
-    for _ in range(LEVELS):
-        step, triangles, creases = loop_subdivide(triangles, count, creases)
-        matrix, count = (step @ matrix).tocsr(), step.shape[0]
-        face_of = np.repeat(face_of, 4)
+def build_skin(cage: Cage, fields: dict[str, Floats], covered: NDArray[np.bool_]) -> Skin:
+    """Return the skin with the cage's fields carried over; ``covered`` (V,) are cage points under the hair."""
+    levels = spread_levels(cage.triangles, covered, _plain(cage))
+    matrix, triangles, face_of, creases = refine(cage.triangles, len(cage.points), cage.creases, levels)
+    matrix, triangles, number = without_unused(matrix, triangles)
+    creases = number[creases]
+    creases = creases[(creases >= 0).all(axis=1)]
     hidden = np.zeros(len(cage.points))
     hidden[np.concatenate([cage.lid_inner, cage.lid_hidden]).ravel()] = 1.0
     outside = (matrix @ hidden) < 1e-9
@@ -86,6 +84,15 @@ def build_skin(cage: Cage, fields: dict[str, Floats]) -> Skin:
     right = np.array(UPPER_LID_RINGS[0])
     lids = [_follow_edges(margin, creases) for margin in (right, cage.mirror[right])]
     return Skin(Part(rest, triangles, materials, colours, moved), matrix, np.stack(lines), np.stack(lids))
+
+
+def _plain(cage: Cage) -> NDArray[np.bool_]:
+    """Return which cage points (V,) lie where few look: skull, neck, shoulders and the depth of the mouth."""
+    plain = np.zeros(len(cage.points), dtype=bool)
+    plain[cage.head_rings[1:]] = True
+    plain[cage.mouth_rings[1:]] = True
+    plain[[cage.throat, cage.floor]] = True
+    return plain
 
 
 def _paint(cage: Cage, matrix: sparse.csr_matrix, face_of: Ints) -> tuple[Ints, Floats]:
@@ -102,12 +109,18 @@ def _paint(cage: Cage, matrix: sparse.csr_matrix, face_of: Ints) -> tuple[Ints, 
     of_coarse = np.full(len(cage.triangles), MATERIAL_NUMBER["skin"])
     of_coarse[lip_points[cage.triangles].all(axis=1)] = MATERIAL_NUMBER["lips"]
     of_coarse[(cavity[cage.triangles] > 0).any(axis=1)] = MATERIAL_NUMBER["mouth_cavity"]
+    cloth = np.zeros(len(cage.points))
+    cloth[cage.head_rings[cage.collar :]] = 1.0
+    cloth[cage.floor] = 1.0
+    of_coarse[cloth[cage.triangles].all(axis=1)] = MATERIAL_NUMBER["cloth"]
     blush = _blush(cage)
-    skin, lip, inside = (np.array(COLOURS[name]) for name in ("skin", "lips", "mouth_cavity"))
+    skin, lip, inside, shirt = (np.array(COLOURS[name]) for name in ("skin", "lips", "mouth_cavity", "cloth"))
     lips, cavity, blush = (np.clip(matrix @ value, 0, 1)[:, None] for value in (lips, cavity, blush))
+    clothed = (matrix @ cloth)[:, None] > 0.5
     colours = skin + (np.array([0.86, 0.54, 0.47]) - skin) * blush * 0.55
     colours = colours + (lip - colours) * smooth_step(lips, 0.28, 0.72)
-    return of_coarse[face_of], colours + (inside - colours) * cavity
+    colours = colours + (inside - colours) * cavity
+    return of_coarse[face_of], np.where(clothed, shirt, colours)
 
 
 def _blush(cage: Cage) -> Floats:

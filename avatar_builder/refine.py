@@ -1,0 +1,86 @@
+"""Subdivides a surface finely where people look and coarsely where they do not, without cracks."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from .surface import edges_of, loop_subdivide
+from .topology import Ints
+
+
+def refine(triangles: Ints, count: int, creases: Ints, levels: Ints) -> tuple[sparse.csr_matrix, Ints, Ints, Ints]:
+    """Apply Loop subdivision as often as ``levels`` (F,) asks of each triangle.
+
+    All points lie where even subdivision puts them. Neighbouring levels differ by at most one. Returns the matrix
+    (V, count) that makes the points, triangles (T, 3), the triangle (T,) each one comes from, and the new creases.
+    """
+    matrix: sparse.csr_matrix = sparse.identity(count, format="csr")
+    even, kept, source = triangles, triangles, np.arange(len(triangles))
+    for level in range(int(levels.max())):
+        step, finer, creases = loop_subdivide(even, count, creases)
+        kept, parent = _split(kept, levels[source] > level, even, count)
+        source = source[parent]
+        even, matrix, count = finer, (step @ matrix).tocsr(), step.shape[0]
+    return matrix, kept, source, creases
+
+
+def _split(kept: Ints, wanted: NDArray[np.bool_], even: Ints, count: int) -> tuple[Ints, Ints]:
+    """Split the wanted triangles in four and their neighbours as far as their shared edges demand.
+
+    The middle of an edge has the number that ``loop_subdivide`` gives it on the evenly subdivided surface ``even``.
+    Returns triangles and each one's row in ``kept``.
+    """
+    key = np.array([count, 1])
+    split = np.unique(np.sort(kept[wanted][:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1) @ key)
+    even_keys = edges_of(even)[0] @ key  # sorted, as the edges are
+    own = np.sort(kept[:, [[0, 1], [1, 2], [2, 0]]], axis=2) @ key
+    middle = np.where(np.isin(own, split), np.searchsorted(even_keys, own) + count, -1)
+    triangles, parents = [], []
+    for row, (corners, middles) in enumerate(zip(kept.tolist(), middle.tolist(), strict=True)):
+        made = _pieces(corners, middles)
+        triangles += made
+        parents += [row] * len(made)
+    return np.array(triangles), np.array(parents)
+
+
+def _pieces(corners: list[int], middles: list[int]) -> list[list[int]]:
+    """Return the triangles of one triangle whose edges ab, bc, ca have a middle point or -1."""
+    count = sum(middle >= 0 for middle in middles)
+    if count == 0:
+        return [corners]
+    while count < 3 and not (middles[0] >= 0 and (count == 1 or middles[1] >= 0)):
+        corners, middles = corners[1:] + corners[:1], middles[1:] + middles[:1]
+    (a, b, c), (ab, bc, ca) = corners, middles
+    if count == 1:
+        return [[a, ab, c], [ab, b, c]]
+    if count == 2:
+        return [[ab, b, bc], [a, ab, bc], [a, bc, c]]
+    return [[a, ab, ca], [ab, b, bc], [ca, bc, c], [ab, bc, ca]]
+
+
+def graded(triangles: Ints, levels: Ints) -> Ints:
+    """Return the levels (F,) raised so that triangles with a common edge differ by at most one."""
+    edges, of_triangle = edges_of(triangles)
+    result = levels.copy()
+    for _ in range(int(levels.max())):
+        highest = np.zeros(len(edges), dtype=np.int64)
+        np.maximum.at(highest, of_triangle.ravel(), np.repeat(result, 3))
+        result = np.maximum(result, highest[of_triangle].max(axis=1) - 1)
+    return result
+
+
+def without_unused(matrix: sparse.csr_matrix, triangles: Ints) -> tuple[sparse.csr_matrix, Ints, Ints]:
+    """Return the matrix and triangles of the points in use and the new number of every old point, -1 if unused."""
+    used = np.unique(triangles)
+    number = np.full(matrix.shape[0], -1)
+    number[used] = np.arange(len(used))
+    return matrix[used], number[triangles], number
+
+
+def spread_levels(triangles: Ints, hidden: NDArray[np.bool_], plain: NDArray[np.bool_]) -> Ints:
+    """Return levels (F,): 0 where all corners are ``hidden`` (V,) bool, 1 where all are ``plain``, else 2."""
+    levels = np.where(plain[triangles].all(axis=1), 1, 2)
+    levels[hidden[triangles].all(axis=1)] = 0
+    return graded(triangles, levels)
