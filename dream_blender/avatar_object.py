@@ -1,4 +1,4 @@
-"""The proxy avatar as a Blender object: a head mesh with ARKit's 52 shape keys that turns about its neck."""
+"""The proxy avatar in Blender: a skinned bust with ARKit's 52 shape keys, correctives and identity sliders."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import numpy as np
 
 from ..blendshape_rigs.arkit import ARKIT_NAMES
 from ..blendshape_rigs.avatar import ProxyAvatar, load_proxy_avatar
-from .head_pose import EULER_ORDER, to_blender
-from .materials import COLOUR_ATTRIBUTE, linear, material
-from .take import REST_MARK
+from .avatar_look import Look, add_look_keys, apply_look
+from .avatar_rig import add_rig, drive_correctives, drive_lids
+from .head_pose import to_blender
+from .materials import COLOUR_ATTRIBUTE, material
 
 AVATAR_NAME = "DREAM-Talk Avatar"
 AVATAR_MARK = "dream_talk_avatar"
 """Custom property that tells the proxy avatar from other meshes."""
+UV_MAP = "UVMap"
 
 
 def is_avatar(character: Any) -> bool:
@@ -38,9 +40,8 @@ def _build_mesh(avatar: ProxyAvatar) -> Any:
     for name in avatar.materials:
         mesh.materials.append(material(name, avatar.material_colors[name]))
     mesh.update(calc_edges=True)
-    painted = np.ones((len(avatar.vertices), 4), np.float32)
-    painted[:, :3] = linear(avatar.vertex_colors)
-    mesh.color_attributes.new(COLOUR_ATTRIBUTE, "FLOAT_COLOR", "POINT").data.foreach_set("color", painted.ravel())
+    mesh.uv_layers.new(name=UV_MAP).data.foreach_set("uv", avatar.face_uvs.ravel())
+    mesh.color_attributes.new(COLOUR_ATTRIBUTE, "FLOAT_COLOR", "POINT")
     return mesh
 
 
@@ -53,27 +54,26 @@ def _add_shape_keys(head: Any, avatar: ProxyAvatar) -> None:
     head.data.shape_keys.name = head.name
 
 
-def spawn_avatar(collection: Any, location: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> Any:
+def spawn_avatar(
+    collection: Any, location: tuple[float, float, float] = (0.0, 0.0, 0.0), look: Look | None = None
+) -> Any:
     """Add the proxy avatar to ``collection`` and return its head, a mesh object.
 
-    The head's origin is the neck pivot, so that its own rotation and location are the head pose. Its parent,
-    an empty, places the avatar: move that one.
+    Its parent, an armature, places the avatar: move that one. Head pose is the turn of the bone ``head``.
 
     Args:
-        collection: where to link the two new objects.
+        collection: where to link the mesh, the armature and the look-at target.
         location: metres, where the neck pivot goes.
+        look: tones and identity; the asset's own when left out.
     """
     avatar = load_proxy_avatar()
-    place = bpy.data.objects.new(f"{AVATAR_NAME} Place", None)
-    place.empty_display_type = "CIRCLE"
-    place.empty_display_size = 0.12
-    place.location = location
     head = bpy.data.objects.new(AVATAR_NAME, _build_mesh(avatar))
     head[AVATAR_MARK] = True
-    head[REST_MARK] = [0.0] * 6
-    head.rotation_mode = EULER_ORDER
-    head.parent = place
-    for made in (place, head):
-        collection.objects.link(made)
+    collection.objects.link(head)
     _add_shape_keys(head, avatar)
+    rig = add_rig(collection, head, avatar, location)
+    drive_correctives(head, avatar)
+    drive_lids(head, rig, avatar)
+    add_look_keys(head, avatar)
+    apply_look(head, look or Look())
     return head

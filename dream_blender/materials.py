@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,30 +13,40 @@ import numpy.typing as npt
 
 COLOUR_ATTRIBUTE = "Colour"
 """Name of the avatar mesh's vertex colours, which its materials show."""
+CLEAR_MARK = "dream_talk_clear"
+"""Custom property of a material that is clear but for its highlights."""
+_CLEAR_ALPHA = 0.08  # opacity of a clear material in files, whose renderers know no mixed shaders
 
 
 @dataclass(frozen=True)
 class Surface:
-    """How light meets one part of the avatar: roughness, specular level, subsurface weight; in [0, 1]."""
+    """How light meets one part of the avatar: weights and roughness in [0, 1].
+
+    ``pores`` is how much roughness and height vary over the skin; ``clear``: glass-like, only highlights show.
+    """
 
     roughness: float = 0.5
     specular: float = 0.5
     subsurface: float = 0.0
+    coat: float = 0.0
+    pores: float = 0.0
+    clear: bool = False
 
 
 _SURFACES: dict[str, Surface] = {
-    "skin": Surface(0.48, 0.4, 0.12),
-    "lips": Surface(0.34, 0.5, 0.10),
-    "eye_white": Surface(0.12),
-    "iris": Surface(0.10),
-    "pupil": Surface(0.05),
-    "teeth": Surface(0.18, 0.5, 0.05),
-    "gums": Surface(0.30, 0.5, 0.10),
-    "tongue": Surface(0.38, 0.5, 0.10),
-    "mouth_cavity": Surface(0.70, 0.2),
-    "brow": Surface(0.80, 0.2),
-    "lash": Surface(0.80, 0.2),
-    "hair": Surface(0.55, 0.3),
+    "skin": Surface(0.47, 0.4, 0.35, pores=1.0),
+    "lips": Surface(0.30, 0.5, 0.35, coat=0.25),
+    "eye_white": Surface(0.18, 0.5, 0.15, coat=0.8),
+    "iris": Surface(0.30, 0.4, coat=1.0),
+    "pupil": Surface(0.30, 0.2, coat=1.0),
+    "cornea": Surface(0.03, clear=True),
+    "teeth": Surface(0.22, 0.5, 0.20, coat=0.4),
+    "gums": Surface(0.28, 0.5, 0.25, coat=0.3),
+    "tongue": Surface(0.36, 0.5, 0.25, coat=0.2),
+    "mouth_cavity": Surface(0.60, 0.3),
+    "brow": Surface(0.75, 0.2),
+    "lash": Surface(0.75, 0.2),
+    "hair": Surface(0.42, 0.35),
 }
 """Materials that need more than a plain surface."""
 
@@ -45,33 +57,106 @@ def linear(colour: npt.ArrayLike) -> npt.NDArray[np.float32]:
     return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
+def _shader(made: Any) -> Any:
+    return next(node for node in made.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
+
+
+def set_colour(made: Any, colour: npt.ArrayLike) -> None:
+    """Set the linear ``colour`` (3,) that views and files without vertex colours show of the material ``made``."""
+    flat = (*np.asarray(colour, np.float64).tolist(), made.diffuse_color[3])
+    made.diffuse_color = flat
+    _shader(made).inputs["Base Color"].default_value = (*flat[:3], 1.0)
+
+
+def _add_pores(made: Any, shader: Any, surface: Surface) -> None:
+    """Vary roughness and height over the skin by one noise that sticks to the rest shape."""
+    nodes, links = made.node_tree.nodes, made.node_tree.links
+    noise = nodes.new("ShaderNodeTexNoise")  # without a link it reads the generated coordinates
+    noise.inputs["Scale"].default_value = 90.0
+    noise.inputs["Detail"].default_value = 4.0
+    noise.location = (-620.0, -60.0)
+    spread = nodes.new("ShaderNodeMapRange")
+    spread.inputs["To Min"].default_value = surface.roughness - 0.09 * surface.pores
+    spread.inputs["To Max"].default_value = surface.roughness + 0.09 * surface.pores
+    spread.location = (-420.0, 20.0)
+    bump = nodes.new("ShaderNodeBump")
+    bump.inputs["Strength"].default_value = 0.12 * surface.pores
+    bump.inputs["Distance"].default_value = 0.0006
+    bump.location = (-420.0, -260.0)
+    factor = noise.outputs[0]
+    links.new(factor, spread.inputs["Value"])
+    links.new(spread.outputs["Result"], shader.inputs["Roughness"])
+    links.new(factor, bump.inputs["Height"])
+    links.new(bump.outputs["Normal"], shader.inputs["Normal"])
+
+
+def _make_clear(made: Any, shader: Any) -> None:
+    """Show only the highlights of ``shader``, by Fresnel, over whatever lies behind it."""
+    nodes, links = made.node_tree.nodes, made.node_tree.links
+    shader.inputs["Base Color"].default_value = (0.0, 0.0, 0.0, 1.0)
+    shader.inputs["Specular IOR Level"].default_value = 1.0
+    output = next(node for node in nodes if node.type == "OUTPUT_MATERIAL")
+    gaze = nodes.new("ShaderNodeFresnel")
+    gaze.inputs["IOR"].default_value = 1.376  # of the cornea
+    gaze.location = (80.0, 420.0)
+    glass = nodes.new("ShaderNodeBsdfTransparent")
+    glass.location = (80.0, 200.0)
+    mix = nodes.new("ShaderNodeMixShader")
+    mix.location = (320.0, 300.0)
+    links.new(gaze.outputs["Fac"], mix.inputs[0])
+    links.new(glass.outputs["BSDF"], mix.inputs[1])
+    links.new(shader.outputs["BSDF"], mix.inputs[2])
+    links.new(mix.outputs["Shader"], output.inputs["Surface"])
+    made.surface_render_method = "BLENDED"
+    made.diffuse_color[3] = _CLEAR_ALPHA
+    made[CLEAR_MARK] = True
+
+
 def material(name: str, colour: tuple[float, float, float]) -> Any:
-    """Return the avatar's material ``name``, made when this file has none yet.
+    """Return a new material for the avatar's part ``name``.
 
     Args:
         name: the part's name in the avatar's asset, such as ``"skin"``.
         colour: sRGB in [0, 1], for views without vertex colours.
     """
-    title = f"DREAM-Talk {name.replace('_', ' ')}"
-    existing = bpy.data.materials.get(title)
-    if existing is not None:
-        return existing
     surface = _SURFACES.get(name, Surface())
-    made = bpy.data.materials.new(title)
+    made = bpy.data.materials.new(f"DREAM-Talk {name.replace('_', ' ')}")
     if made.node_tree is None:  # before 5.0 nodes are an option; from 5.0 every material has them
         made.use_nodes = True
-    flat = (*linear(colour).tolist(), 1.0)
-    made.diffuse_color = flat
     made.roughness = surface.roughness
-    nodes = made.node_tree.nodes
-    shader = next(node for node in nodes if node.type == "BSDF_PRINCIPLED")
-    shader.inputs["Base Color"].default_value = flat
-    shader.inputs["Roughness"].default_value = surface.roughness
-    shader.inputs["Specular IOR Level"].default_value = surface.specular
-    shader.inputs["Subsurface Weight"].default_value = surface.subsurface
-    shader.inputs["Subsurface Radius"].default_value = (0.010, 0.004, 0.002)
-    paint = nodes.new("ShaderNodeVertexColor")
+    shader = _shader(made)
+    set_colour(made, linear(colour))
+    for socket, value in (
+        ("Roughness", surface.roughness),
+        ("Specular IOR Level", surface.specular),
+        ("Subsurface Weight", surface.subsurface),
+        ("Subsurface Scale", 0.006),  # metres that light travels in flesh
+        ("Coat Weight", surface.coat),
+        ("Coat Roughness", 0.04),
+    ):
+        shader.inputs[socket].default_value = value
+    shader.inputs["Subsurface Radius"].default_value = (1.0, 0.4, 0.25)
+    if surface.clear:
+        _make_clear(made, shader)
+        return made
+    if surface.pores:
+        _add_pores(made, shader, surface)
+    paint = made.node_tree.nodes.new("ShaderNodeVertexColor")
     paint.layer_name = COLOUR_ATTRIBUTE
-    paint.location = (-220.0, 220.0)
+    paint.location = (-420.0, 300.0)
     made.node_tree.links.new(paint.outputs["Color"], shader.inputs["Base Color"])
     return made
+
+
+@contextmanager
+def plain_glass(objects: list[Any]) -> Iterator[None]:
+    """Make the clear materials of ``objects`` plainly see-through for the time of an export."""
+    slots = (slot.material for item in objects for slot in item.material_slots if slot.material is not None)
+    clear = {slot.name: _shader(slot) for slot in slots if CLEAR_MARK in slot}
+    for shader in clear.values():
+        shader.inputs["Alpha"].default_value = _CLEAR_ALPHA
+    try:
+        yield
+    finally:
+        for shader in clear.values():
+            shader.inputs["Alpha"].default_value = 1.0

@@ -12,37 +12,11 @@ import bpy
 from ..blendshape_rigs.curves import CurvesError
 from ..blendshape_rigs.formats import READERS, read_curves
 from . import generate, server_process, server_status
-from .avatar_object import spawn_avatar
 from .client import ServerError
 from .export import ExportError, export_take
 from .preferences import preferences, start_server
 from .sound import SoundError
 from .take import NO_TAKE, TakeError, frame_range, key_take, problem_with, scene_fps, take_of
-
-
-class DREAMTALK_OT_add_avatar(bpy.types.Operator):
-    """Add a head with ARKit's 52 shape keys at the 3D cursor, and choose it as the character"""
-
-    bl_idname = "dream_talk.add_avatar"
-    bl_label = "Add Avatar"
-    bl_options = {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        """Tell whether Blender is in object mode."""
-        if context.mode != "OBJECT":
-            cls.poll_message_set("Go to Object Mode first")
-            return False
-        return True
-
-    def execute(self, context: Any) -> set[str]:
-        """Add the avatar."""
-        head = spawn_avatar(context.collection, tuple(context.scene.cursor.location))
-        for item in context.selected_objects:
-            item.select_set(False)
-        context.view_layer.objects.active = head
-        context.scene.dream_talk.character = head
-        return {"FINISHED"}
 
 
 class DREAMTALK_OT_generate(bpy.types.Operator):

@@ -6,14 +6,14 @@ from typing import Any
 
 import bpy
 
-from . import generate, operators, panel, server_process, server_status
+from . import avatar_options, generate, operators, panel, server_process, server_status
 from .preferences import DREAMTALK_AP_preferences
 from .properties import DREAMTALK_PG_settings
 
 CLASSES: tuple[Any, ...] = (
     DREAMTALK_PG_settings,
     DREAMTALK_AP_preferences,
-    operators.DREAMTALK_OT_add_avatar,
+    *avatar_options.CLASSES,
     operators.DREAMTALK_OT_generate,
     operators.DREAMTALK_OT_key_finished_take,
     operators.DREAMTALK_OT_cancel,
@@ -32,6 +32,7 @@ def register() -> None:
     for item in CLASSES:
         bpy.utils.register_class(item)
     bpy.types.Scene.dream_talk = bpy.props.PointerProperty(type=DREAMTALK_PG_settings)
+    avatar_options.register_properties()
     bpy.app.handlers.load_post.append(generate.on_file_loaded)
     server_status.register()
 
@@ -42,6 +43,7 @@ def unregister() -> None:
     bpy.app.handlers.load_post.remove(generate.on_file_loaded)
     server_status.unregister()
     server_process.stop()
+    avatar_options.unregister_properties()
     del bpy.types.Scene.dream_talk
     for item in reversed(CLASSES):
         bpy.utils.unregister_class(item)
