@@ -20,9 +20,12 @@ LID_THICKNESS = 0.0012
 FACE_WIDTH = 0.138
 PITCH = np.radians(-2.5)
 DEPTH_SCALE = 1.12
-OPEN_LIDS = (0.0060, -0.0054)
+OPEN_LIDS = (0.0065, -0.0054)
 MOUTH_Y = -0.0615
 MOUTH_Z = 0.0355
+# The nose's profile: metres below the eyes, metres forward.
+NOSE_HEIGHTS = (-0.010, 0.000, 0.008, 0.015, 0.0225, 0.0295, 0.0335, 0.0375, 0.041)
+NOSE_FORWARD = (0.0000, -0.0012, -0.0022, -0.0026, -0.0014, 0.0002, -0.0012, -0.0008, 0.0)
 MIRROR = np.array([-1.0, 1.0, 1.0])
 
 
@@ -141,6 +144,7 @@ def base_face() -> BaseFace:
     frontal, mirror = _frontal(np.load(LANDMARKS_FILE, allow_pickle=False).astype(np.float64))
     triangles = _symmetric_triangles(frontal, mirror)
     points = _sculpt(_refined(_life_size(frontal)), triangles, mirror)
+    points = _nose(points)
     return BaseFace((points + points[mirror] * MIRROR) / 2, triangles, mirror)
 
 
@@ -155,6 +159,16 @@ def _refined(points: Floats) -> Floats:
     x *= 1 - 0.085 * smooth_step(-y, 0.020, 0.100)
     z -= 0.0030 * np.exp(-(((y - 0.020) / 0.012) ** 2)) * (1 - smooth_step(np.abs(x), 0.030, 0.050))
     return np.stack([x, y, z], axis=1)
+
+
+def _nose(points: Floats) -> Floats:
+    """Give the nose a short round tip, a straight bridge and narrower wings."""
+    x, y, z = points.T.copy()
+    forward = np.interp(-y, NOSE_HEIGHTS, NOSE_FORWARD) * np.exp(-((x / 0.011) ** 2)) * smooth_step(z, 0.022, 0.034)
+    wings = (
+        smooth_step(-y, 0.018, 0.028) * (1 - smooth_step(-y, 0.038, 0.044)) * (1 - smooth_step(np.abs(x), 0.019, 0.027))
+    )
+    return np.stack([x * (1 - 0.07 * wings), y, z + forward], axis=1)
 
 
 def _sculpt(points: Floats, triangles: Ints, mirror: Ints) -> Floats:

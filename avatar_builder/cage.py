@@ -240,6 +240,9 @@ def build_cage(face: BaseFace) -> Cage:
         [np.stack([loop, np.roll(loop, -1)], axis=1) for loop in (lip_loop, right_lids, left_lids, *inner)]
     )
     all_triangles = facing_front(points, np.concatenate([*triangles, mirror[lids]]))
+    if not np.array_equal(all_triangles[0], face.triangles[0]):
+        # The most frontal triangle was one of the back.
+        all_triangles = all_triangles[:, ::-1]
     points = _relaxed(points, all_triangles, rings[2:SKULL_RINGS].ravel())
     points = (points + points[mirror] * MIRROR) / 2
     return Cage(points, all_triangles, mirror, creases, np.stack([right_lids, left_lids]), inner, hidden,

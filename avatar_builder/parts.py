@@ -19,7 +19,7 @@ MATERIAL_NUMBER = {name: number for number, name in enumerate(MATERIALS)}
 # Display colours (sRGB, 0 to 1).
 COLOURS: dict[str, tuple[float, float, float]] = {
     "skin": (0.87, 0.68, 0.58),
-    "lips": (0.77, 0.45, 0.42),
+    "lips": (0.78, 0.49, 0.45),
     "eye_white": (0.94, 0.93, 0.91),
     "iris": (0.29, 0.42, 0.46),
     "pupil": (0.03, 0.03, 0.035),

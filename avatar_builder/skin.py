@@ -12,8 +12,10 @@ from blendshape_rigs.face_mesh import LANDMARKS
 
 from .base_face import EYE_RADIUS, smooth_step
 from .cage import EYE_CENTRE_LEFT, EYE_CENTRE_RIGHT, Cage
+from .details import nostrils, relief
 from .parts import COLOURS, MATERIAL_NUMBER, Part
 from .refine import refine, spread_levels, without_unused
+from .surface import vertex_normals
 from .topology import LOWER_LIP_RINGS, UPPER_LID_RINGS, UPPER_LIP_RINGS, Floats, Ints
 
 LID_CLEARANCE = 0.0007
@@ -74,7 +76,9 @@ def build_skin(cage: Cage, fields: dict[str, Floats], covered: NDArray[np.bool_]
     hidden = np.zeros(len(cage.points))
     hidden[np.concatenate([cage.lid_inner, cage.lid_hidden]).ravel()] = 1.0
     outside = (matrix @ hidden) < 1e-9
-    rest = _keep_off_eyes(matrix @ cage.points, outside)
+    smooth = matrix @ cage.points
+    smooth = smooth + relief(cage, matrix, smooth, vertex_normals(smooth, triangles))
+    rest = _keep_off_eyes(smooth, outside)
     moved = {}
     for name, field in fields.items():
         target = rest + matrix @ field
@@ -120,6 +124,7 @@ def _paint(cage: Cage, matrix: sparse.csr_matrix, face_of: Ints) -> tuple[Ints, 
     colours = skin + (np.array([0.86, 0.54, 0.47]) - skin) * blush * 0.55
     colours = colours + (lip - colours) * smooth_step(lips, 0.28, 0.72)
     colours = colours + (inside - colours) * cavity
+    colours = colours + (np.array([0.30, 0.13, 0.11]) - colours) * 0.85 * nostrils(matrix @ cage.points)[:, None]
     return of_coarse[face_of], np.where(clothed, shirt, colours)
 
 
