@@ -11,11 +11,12 @@ import numpy as np
 
 from ..blendshape_rigs.curves import FaceCurves
 from . import server_status
+from .character import problem_with
 from .client import ServerClient, health_of
 from .job import Done, Failed, Job, Progress
 from .preferences import server_address
 from .sound import Recording, place_sound, recording_of_file, recording_of_strip
-from .take import TakeError, frame_range, key_take, problem_with, scene_fps
+from .take import TakeError, frame_range, key_take, scene_fps
 
 _TICK = 0.1  # seconds
 

@@ -6,6 +6,7 @@ bone's roll and whichever way the armature was imported: the rest matrix of the 
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +26,8 @@ from .head_pose import (
 )
 
 REST_MARK = "dream_talk_rest"
-"""Custom property of an object or pose bone: its rest location and rest Euler angles (rad, order YXZ), 6 numbers."""
+"""Custom property of an object or pose bone: its rest location and rest Euler angles (rad, order YXZ), 6 numbers.
+Of an Action: the same as JSON, by animation path."""
 
 _HEAD_NAMES = (
     "head",  # Mixamo's "mixamorig:Head" too: what stands before a colon is left out
@@ -42,6 +44,9 @@ _HEAD_NAMES = (
 _NO_HEAD = {"end", "top", "nub", "tip", "mch", "org", "tgt", "target", "aim", "ik", "pole", "look", "parent", "socket"}
 _HOLDING = {"COPY_TRANSFORMS", "COPY_ROTATION", "ARMATURE"}
 """Constraints that overrule a bone's own pose."""
+
+_EYES_PER_HEAD = 0.32
+"""Distance between the eyes over the length of the head bone, which reaches from the neck to the crown."""
 
 
 @dataclass(frozen=True)
@@ -169,19 +174,43 @@ def character_axes(armature: Any, bone: str) -> Array:
     return np.stack([left_axis, np.cross(up, left_axis), up], axis=1)
 
 
+def eye_distance(armature: Any) -> float:
+    """Return the distance between the eyes in the unit of ``armature``, from its eye bones or else its head bone."""
+    bones = armature.data.bones
+    pairs = [
+        (len(left.name), (left.head_local - bones[_other_side(left.name)].head_local).length)
+        for left in bones
+        if "eye" in _words(left.name) and _other_side(left.name) != left.name and _other_side(left.name) in bones
+    ]
+    apart = min(pairs, default=(0, 0.0))[1]  # the shortest name: eye.L, not eye_lid_upper.L
+    if apart > 0:
+        return float(apart)
+    head = head_bone(armature)
+    return float(_EYES_PER_HEAD * (bones[head] if head else bones[0]).length)
+
+
 def rest_of(target: HeadTarget) -> Array:
     """Return (6,) rest location and Euler angles (rad, order YXZ): the channels of before the first take."""
     posed = target.posed
     stored = posed.get(REST_MARK)
+    if stored is None:
+        animation = target.owner.animation_data
+        kept = animation.action.get(REST_MARK) if animation and animation.action else None
+        stored = json.loads(kept).get(target.path("")) if kept else None
     if stored is not None:
         return np.array(stored, np.float64)
     return np.array([*posed.location, *posed.matrix_basis.to_euler(EULER_ORDER)], np.float64)
 
 
+def rest_turn(target: HeadTarget) -> Array:
+    """Return (3, 3) the rotation of the rotation channels at rest."""
+    turns = matrices_from_euler(rest_of(target)[None, 3:])
+    return turns.reshape(3, 3)
+
+
 def pose_frame(target: HeadTarget) -> PoseFrame:
     """Return how head pose becomes the channels of ``target``."""
-    rest = rest_of(target)
-    turn = matrices_from_euler(rest[None, 3:])[0]
+    rest, turn = rest_of(target), rest_turn(target)
     if target.bone is None:
         return PoseFrame(rest[:3], turn, np.eye(3), turn)
     axes = character_axes(target.owner, target.bone)
@@ -192,21 +221,25 @@ def pose_frame(target: HeadTarget) -> PoseFrame:
     return PoseFrame(rest[:3], turn, in_bone, location_axes, 1.0 / max(size, 1e-9))
 
 
-def remember_rest(target: HeadTarget) -> None:
+def remember_rest(target: HeadTarget, action: Any) -> None:
     """Store the rest pose of ``target``, so that takes do not add up, and make its rotation mode a keyable one.
 
     Objects turn in the order YXZ, which is that of head pose. Bones keep their mode; axis and angle, which cannot
-    be keyed smoothly, becomes quaternion.
+    be keyed smoothly, becomes quaternion. ``action``, the take to be, keeps the rest pose too: library overrides
+    lose new custom properties when their file is opened again.
     """
     posed = target.posed
-    posed[REST_MARK] = rest_of(target).tolist()
+    rest = rest_of(target).tolist()
+    posed[REST_MARK] = rest
+    kept = json.loads(action.get(REST_MARK, "{}"))
+    action[REST_MARK] = json.dumps({**kept, target.path(""): rest})
     if target.bone is None:
         posed.rotation_mode = EULER_ORDER
     elif posed.rotation_mode == "AXIS_ANGLE":
         posed.rotation_mode = "QUATERNION"
 
 
-def _rotation_values(rotations: Array, mode: str) -> Array:
+def rotation_values(rotations: Array, mode: str) -> Array:
     """Return (T, 3) Euler angles rad or (T, 4) quaternions of (T, 3, 3) ``rotations``, without jumps over time."""
     if mode == EULER_ORDER:
         return euler_from_matrices(rotations)
@@ -225,8 +258,8 @@ def _rotation_values(rotations: Array, mode: str) -> Array:
     return np.array(values, np.float64)
 
 
-def _rotations(values: Array, mode: str) -> Array:
-    """Undo :func:`_rotation_values`."""
+def rotations_of(values: Array, mode: str) -> Array:
+    """Undo :func:`rotation_values`."""
     if mode == EULER_ORDER:
         return matrices_from_euler(values)
     made = [Quaternion(row) if mode == "QUATERNION" else Euler(row, mode) for row in values.tolist()]
@@ -243,7 +276,7 @@ def head_channels(target: HeadTarget, head_rotation: Array, head_translation: Ar
     """
     location, rotations = pose_to_channels(head_rotation, head_translation, pose_frame(target))
     channels = {target.path("location"): location} if target.moves else {}
-    channels[target.path(target.rotation_channel)] = _rotation_values(rotations, target.posed.rotation_mode)
+    channels[target.path(target.rotation_channel)] = rotation_values(rotations, target.posed.rotation_mode)
     return channels
 
 
@@ -261,6 +294,6 @@ def head_pose_of(
     frame = pose_frame(target)
     places = np.tile(frame.location, (frames, 1)) if location is None else location
     turns = (
-        np.tile(frame.turn, (frames, 1, 1)) if rotation is None else _rotations(rotation, target.posed.rotation_mode)
+        np.tile(frame.turn, (frames, 1, 1)) if rotation is None else rotations_of(rotation, target.posed.rotation_mode)
     )
     return channels_to_pose(places, turns, frame)

@@ -12,11 +12,12 @@ import bpy
 from ..blendshape_rigs.curves import CurvesError
 from ..blendshape_rigs.formats import READERS, read_curves
 from . import generate, server_process, server_status
+from .character import problem_with
 from .client import ServerError
 from .export import ExportError, export_take
 from .preferences import preferences, start_server
 from .sound import SoundError
-from .take import NO_TAKE, TakeError, frame_range, key_take, problem_with, scene_fps, take_of
+from .take import NO_TAKE, TakeError, frame_range, key_take, scene_fps, take_of
 
 
 class DREAMTALK_OT_generate(bpy.types.Operator):

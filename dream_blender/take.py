@@ -1,9 +1,8 @@
-"""A take: one performance as one Action, with a KEY slot for the shapes and an OBJECT slot for the head."""
+"""A take: one performance as one Action, with a KEY slot for the shapes of each mesh and an OBJECT slot for bones."""
 
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import asdict
 from typing import Any
 
@@ -13,14 +12,25 @@ import numpy.typing as npt
 
 from ..blendshape_rigs.arkit import ARKIT_NAMES
 from ..blendshape_rigs.curves import FaceCurves, Provenance
+from ..blendshape_rigs.mapping import Mapping
 from . import compat
-from .head_target import REST_MARK as REST_MARK
-from .head_target import HeadTarget, head_channels, head_pose_of, head_target, remember_rest
+from .character import (
+    MAPPING_MARK,
+    TAKE_MARK,
+    head_problem,
+    mapped_bones,
+    mapping_of,
+    meshes_of,
+    problem_with,
+    shape_targets,
+    value_path,
+)
+from .head_target import HeadTarget, armature_of, head_channels, head_pose_of, head_target, remember_rest
+from .retarget import Sampler, bone_channels, read_targets, sampled, unreadable_channels
 
-TAKE_MARK = "dream_talk_take"
-"""Custom property of an Action: where the take came from, as JSON."""
 NO_TAKE = "This character has no take yet: generate or import one first"
 _SLIDER_LIMIT = 10.0  # Blender's own hard limit of a shape key's range
+Array = npt.NDArray[np.float64]
 
 
 class TakeError(Exception):
@@ -32,139 +42,161 @@ def scene_fps(scene: Any) -> float:
     return float(scene.render.fps / scene.render.fps_base)
 
 
-def plain_name(name: str) -> str:
-    """Return a shape key's name in lower case, without separators, with a final L or R written out."""
-    name = re.sub(r"(?i)[ _.-]l$", "left", name)
-    name = re.sub(r"(?i)[ _.-]r$", "right", name)
-    return re.sub(r"[^a-z0-9]", "", name.lower())
-
-
 def arkit_keys(character: Any) -> dict[str, Any]:
-    """Return the shape keys of ``character`` by ARKit name, in ARKit's order; empty when it has none."""
-    if character is None or character.type != "MESH" or character.data.shape_keys is None:
+    """Return the shape keys of ``character`` that exactly one ARKit channel drives at weight 1, by its name.
+
+    These are the ones whose curves are the channel's own. Empty for an object that cannot be keyed.
+    """
+    if character is None or problem_with(character):
         return {}
-    found = {plain_name(key.name): key for key in character.data.shape_keys.key_blocks}
-    return {name: found[name.lower()] for name in ARKIT_NAMES if name.lower() in found}
+    mapping = mapping_of(character)
+    plain = {
+        column: entry.sources[0][0]
+        for column, entry in enumerate(mapping.entries)
+        if entry.kind == "channel" and len(entry.sources) == 1 and entry.sources[0][1] == 1
+    }
+    found = {
+        plain[target.column]: target.key
+        for target in reversed(shape_targets(character, mapping))  # the chosen mesh goes first
+        if target.column in plain
+    }
+    return {name: found[name] for name in ARKIT_NAMES if name in found}
 
 
-def value_path(key: Any) -> str:
-    """Return the animation path of a shape key's value."""
-    return f'key_blocks["{bpy.utils.escape_identifier(key.name)}"].value'
-
-
-def problem_with(character: Any) -> str:
-    """Return why ``character`` cannot be keyed, as one sentence; empty when it can."""
-    if character is None:
-        return "Choose a character or add the avatar first"
-    keys = arkit_keys(character)
-    if not keys:
-        return f"'{character.name}' has no shape keys with ARKit names such as jawOpen"
-    if character.library is not None or character.data.library is not None:
-        return f"'{character.name}' is linked from another file: make it local or a library override first"
-    if not character.data.shape_keys.use_relative:
-        return f"The shape keys of '{character.name}' are absolute: switch on Relative"
-    animation = character.data.shape_keys.animation_data
-    driven = {driver.data_path for driver in animation.drivers} if animation else set()
-    stuck = [key.name for key in keys.values() if value_path(key) in driven]
-    if stuck:
-        return (
-            f"Drivers hold {len(stuck)} shape keys of '{character.name}', such as {stuck[0]}: "
-            "delete those drivers first"
-        )
-    return ""
-
-
-def fill_curve(curve: Any, frames: npt.NDArray[np.float64], values: npt.NDArray[np.floating[Any]]) -> None:
-    """Replace the keys of the F-curve ``curve`` by linear ones at ``frames`` (T,) with ``values`` (T,)."""
+def fill_curve(curve: Any, frames: Array, values: npt.NDArray[np.floating[Any]], interpolation: str = "LINEAR") -> None:
+    """Replace the keys of the F-curve ``curve`` by those at ``frames`` (T,) with ``values`` (T,)."""
     points = curve.keyframe_points
     points.clear()
     points.add(len(frames))
     points.foreach_set("co", np.stack([frames, values], axis=1).astype(np.float32).ravel())
-    linear = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items["LINEAR"].value
-    points.foreach_set("interpolation", np.full(len(frames), linear, np.int32))
+    kind = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items[interpolation].value
+    points.foreach_set("interpolation", np.full(len(frames), kind, np.int32))
     curve.update()
 
 
-def _snapped(frames: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _snapped(frames: Array) -> Array:
     """Put frames within a hundredth of a whole one on it: ``fps_base`` is only a 32-bit float."""
     whole = np.round(frames)
     return np.where(np.abs(frames - whole) < 0.01, whole, frames)
 
 
-def has_foreign_motion(character: Any) -> bool:
-    """Tell whether ``character`` itself is moved by animation that is no take of ours."""
-    animation = character.animation_data
-    if animation is None or animation.action is None:
-        return False
-    return TAKE_MARK not in animation.action and bool(compat.assigned_curves(character))
+def _changes(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.intp]:
+    """Return the frames of (T,) ``values`` that a stepped curve needs: the first, the last, and every change."""
+    changed = np.flatnonzero(np.diff(values)) + 1
+    kept: npt.NDArray[np.intp] = np.unique(np.concatenate([[0], changed, [len(values) - 1]]))
+    return kept
 
 
-def _key_shapes(action: Any, character: Any, curves: FaceCurves, frames: npt.NDArray[np.float64]) -> None:
-    channels = compat.animate(character.data.shape_keys, action)
-    for name, key in arkit_keys(character).items():
-        values = curves.channel(name)
+class _Actions:
+    """The Actions of one take: one in all, or before 4.4 one for each data-block that moves."""
+
+    def __init__(self, name: str, curves: FaceCurves, mapping: Mapping) -> None:
+        self.name, self.curves, self.mapping = name, curves, mapping
+        self.first = self._new(name)
+        self._taken = False
+
+    def _new(self, name: str) -> Any:
+        action = bpy.data.actions.new(name)
+        action.use_fake_user = True  # earlier takes stay in the file
+        origin = {**asdict(self.curves.provenance), "fps": self.curves.fps, "start": self.curves.start}
+        action[TAKE_MARK] = json.dumps(origin)
+        action[MAPPING_MARK] = self.mapping.to_json()
+        return action
+
+    def next(self, what: str) -> Any:
+        """Return the Action for one more data-block, ``what`` in words."""
+        if self._taken and not compat.HAS_SLOTS:
+            return self._new(f"{self.name} ({what})")
+        self._taken = True
+        return self.first
+
+
+def _key_shapes(actions: _Actions, character: Any, frames: Array) -> None:
+    """Key every mapped shape key of every mesh, zeros too: those left out would leak from take to take."""
+    mapping, curves = actions.mapping, actions.curves
+    driven = mapping.apply(curves.values, curves.fps)
+    fcurves: dict[Any, Any] = {}
+    for target in shape_targets(character, mapping):
+        key, values = target.key, driven[:, target.column]
+        if target.mesh not in fcurves:
+            fcurves[target.mesh] = compat.animate(key.id_data, actions.next(target.mesh.name))
         key.mute = False  # a muted key is dropped by exporters
         key.slider_min = max(min(key.slider_min, float(values.min())), -_SLIDER_LIMIT)
         key.slider_max = min(max(key.slider_max, float(values.max())), _SLIDER_LIMIT)
-        fill_curve(channels.new(value_path(key)), frames, values)
+        stepped = mapping.entries[target.column].kind == "step"
+        kept = _changes(values) if stepped else slice(None)
+        curve = fcurves[target.mesh].new(value_path(key))
+        fill_curve(curve, frames[kept], values[kept], "CONSTANT" if stepped else "LINEAR")
 
 
-def _key_head(action: Any, target: HeadTarget, curves: FaceCurves, frames: npt.NDArray[np.float64]) -> None:
-    remember_rest(target)
-    fcurves = compat.animate(target.owner, action)
-    rotation, translation = curves.head_rotation.astype(np.float64), curves.head_translation.astype(np.float64)
-    for path, values in head_channels(target, rotation, translation).items():
+def _key_pose(actions: _Actions, character: Any, frames: Array, head: HeadTarget | None) -> None:
+    """Key the face bones and head pose; all are of one object."""
+    armature = armature_of(character)
+    bones = [HeadTarget(armature, bone) for bone in mapped_bones(character, actions.mapping)]
+    posed = bones if head is None else [*bones, head]
+    if not posed:
+        return
+    action = actions.next("head")
+    for target in posed:
+        remember_rest(target, action)
+    curves = actions.curves
+    channels = bone_channels(character, actions.mapping, curves)
+    if head is not None:
+        rotation, translation = curves.head_rotation.astype(np.float64), curves.head_translation.astype(np.float64)
+        channels |= head_channels(head, rotation, translation)
+    fcurves = compat.animate(posed[0].owner, action)
+    for path, values in channels.items():
         for axis in range(values.shape[1]):
             fill_curve(fcurves.new(path, index=axis), frames, values[:, axis])
-
-
-def _new_action(name: str, curves: FaceCurves) -> Any:
-    action = bpy.data.actions.new(name)
-    action.use_fake_user = True  # earlier takes stay in the file
-    action[TAKE_MARK] = json.dumps({**asdict(curves.provenance), "fps": curves.fps, "start": curves.start})
-    return action
 
 
 def key_take(character: Any, curves: FaceCurves, name: str, origin_frame: float, fps: float, head: bool = True) -> Any:
     """Key ``curves`` on ``character`` as a new Action and return it; earlier takes stay in the file.
 
+    All meshes of the character are keyed by its mapping, and the bones that the mapping drives. Shape keys that
+    drivers hold are left as they are: :func:`~.character.notes_on` names them.
+
     Args:
-        character: mesh object with ARKit-named shape keys. Every one of them is keyed, zeros too.
+        character: the mesh object of the face.
         curves: the performance.
         name: name of the Action.
         origin_frame: frame of second 0 of the performance.
         fps: true frame rate of the scene, Hz.
-        head: whether the object also takes the head pose.
+        head: whether the head bone, or the object, also takes the head pose.
 
     Raises:
         TakeError: for a character that cannot be keyed, or curves without frames.
     """
-    problem = problem_with(character)
+    problem = problem_with(character) or (head_problem(character) if head else "")
     if problem:
         raise TakeError(problem)
     if not len(curves):
         raise TakeError("These curves have no frames")
-    target = head_target(character) if head else None
-    if target is not None and has_foreign_motion(target.owner):
-        raise TakeError(
-            f"'{character.name}' already has object animation: switch Head Motion off, "
-            "or give the head an object of its own"
-        )
     frames = _snapped(origin_frame + curves.times * fps)
-    action = _new_action(name, curves)
-    _key_shapes(action, character, curves, frames)
-    if target is not None:
-        head_action = action if compat.HAS_SLOTS else _new_action(f"{name} (head)", curves)
-        _key_head(head_action, target, curves, frames)
-    return action
+    actions = _Actions(name, curves, mapping_of(character))
+    _key_shapes(actions, character, frames)
+    _key_pose(actions, character, frames, head_target(character) if head else None)
+    return actions.first
+
+
+def _action_of(data: Any) -> Any | None:
+    return data.animation_data.action if data is not None and data.animation_data else None
 
 
 def take_of(character: Any) -> Any | None:
-    """Return the Action that now animates the shape keys of ``character``, or None."""
-    if character is None or character.type != "MESH" or character.data.shape_keys is None:
+    """Return the Action that now animates the face of ``character``, or None.
+
+    That is the one of its shape keys or, where bones move the face, a take on its armature.
+    """
+    if character is None or character.type != "MESH":
         return None
-    animation = character.data.shape_keys.animation_data
-    return animation.action if animation else None
+    meshes = [character] if problem_with(character) else meshes_of(character)
+    for mesh in meshes:
+        action = _action_of(mesh.data.shape_keys)
+        if action is not None:
+            return action
+    action = _action_of(armature_of(character))
+    return action if action is not None and TAKE_MARK in action else None
 
 
 def _provenance(action: Any) -> Provenance:
@@ -174,53 +206,67 @@ def _provenance(action: Any) -> Provenance:
     return Provenance(**{name: stored[name] for name in Provenance.__dataclass_fields__ if name in stored})
 
 
-def _sample(curves: list[Any], path: str, index: int, frames: npt.NDArray[np.float64]) -> Any | None:
-    curve = next((c for c in curves if c.data_path == path and c.array_index == index), None)
-    return None if curve is None else np.array([curve.evaluate(frame) for frame in frames])
+def taken_mapping(character: Any) -> Mapping:
+    """Return the mapping that the present take of ``character`` was keyed by; that of now for foreign Actions."""
+    action = take_of(character)
+    stored = action.get(MAPPING_MARK) if action is not None else None
+    return Mapping.from_json(stored) if stored else mapping_of(character)
 
 
-def _read_head(character: Any, frames: npt.NDArray[np.float64]) -> tuple[Any, Any]:
-    """Return head rotation (T, 3) rad and translation (T, 3) m at ``frames``; still where nothing is keyed."""
+def unread_channels(character: Any) -> tuple[str, ...]:
+    """Return the ARKit channels that :func:`read_take` can only estimate, or not read at all."""
+    return unreadable_channels(taken_mapping(character))
+
+
+def _sampler(frames: Array) -> Sampler:
+    """Return how the F-curves of data-blocks are read at ``frames``."""
+    found: dict[Any, dict[tuple[str, int], Any]] = {}
+
+    def sample(data: Any, path: str, index: int) -> Array | None:
+        if data not in found:
+            found[data] = {(curve.data_path, curve.array_index): curve for curve in compat.assigned_curves(data)}
+        curve = found[data].get((path, index))
+        return None if curve is None else np.array([curve.evaluate(frame) for frame in frames])
+
+    return sample
+
+
+def _read_head(character: Any, sample: Sampler, frames: int) -> tuple[Array, Array]:
+    """Return head rotation (T, 3) rad and translation (T, 3) m; still where nothing is keyed."""
     target = head_target(character)
     if target is None:
-        return np.zeros((len(frames), 3)), np.zeros((len(frames), 3))
-    object_curves = compat.assigned_curves(target.owner)
-    channels: list[npt.NDArray[np.float64] | None] = []
-    for channel in ("location", target.rotation_channel):
-        width = len(getattr(target.posed, channel))
-        sampled = [_sample(object_curves, target.path(channel), axis, frames) for axis in range(width)]
-        keyed = [values for values in sampled if values is not None]
-        channels.append(np.stack(keyed, axis=1) if len(keyed) == width else None)
-    return head_pose_of(target, channels[0], channels[1], len(frames))
+        return np.zeros((frames, 3)), np.zeros((frames, 3))
+    width = len(getattr(target.posed, target.rotation_channel))
+    location = sampled(sample, target.owner, target.path("location"), 3)
+    rotation = sampled(sample, target.owner, target.path(target.rotation_channel), width)
+    return head_pose_of(target, location, rotation, frames)
 
 
 def read_take(character: Any, first_frame: float, last_frame: float, fps: float, origin_frame: float) -> FaceCurves:
     """Return the animation of ``character`` sampled at every frame from ``first_frame`` to ``last_frame``.
 
-    Shape keys without F-curves give their present value; a character without object keys gives a still head.
+    The mapping that the take was keyed by is undone. Shape keys without F-curves give their present value; a head
+    without keys is still. :func:`unread_channels` names the channels that the character cannot hold exactly.
 
     Args:
-        character: mesh object with ARKit-named shape keys.
+        character: the mesh object of the face.
         first_frame: first frame to sample.
         last_frame: last frame to sample.
         fps: true frame rate of the scene, Hz.
         origin_frame: frame that becomes second 0.
 
     Raises:
-        TakeError: for a character without an Action on its shape keys.
+        TakeError: for a character without an Action on its face, or one that could not be keyed.
     """
     action = take_of(character)
     if action is None:
         raise TakeError(NO_TAKE)
+    mapping = taken_mapping(character)
     frames = np.arange(first_frame, last_frame + 0.5)
-    values = np.zeros((len(frames), len(ARKIT_NAMES)), np.float32)
-    shape_curves = compat.assigned_curves(character.data.shape_keys)
-    for name, key in arkit_keys(character).items():
-        sampled = _sample(shape_curves, value_path(key), 0, frames)
-        values[:, ARKIT_NAMES.index(name)] = key.value if sampled is None else sampled
-    rotation, translation = _read_head(character, frames)
+    sample = _sampler(frames)
+    rotation, translation = _read_head(character, sample, len(frames))
     return FaceCurves(
-        values,
+        mapping.restore(read_targets(character, mapping, sample, len(frames))),
         rotation.astype(np.float32),
         translation.astype(np.float32),
         fps,

@@ -13,8 +13,8 @@ from ..blendshape_rigs.arkit import ARKIT_NAMES
 from ..blendshape_rigs.curves import FaceCurves
 from ..blendshape_rigs.formats import read_curves
 from . import compat
+from .character import value_path
 from .glb_times import float_accessor, read_glb
-from .take import value_path
 
 TOLERANCE = 1e-4
 Weights = dict[str, tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]

@@ -102,7 +102,8 @@ report(
     }
 )
 cube.data.shape_keys.key_blocks["JawOpen"].driver_add("value")
-report({"driven": take.problem_with(cube)})
+character = importlib.import_module(f"{MODULE}.dream_blender.character")
+report({"driven": " ".join(character.notes_on(cube))})
 settings.character = head
 
 for _ in range(2):

@@ -1,0 +1,339 @@
+"""Who talks: the meshes of one character, the mapping that drives them, and why that cannot be, if so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import bpy
+import numpy as np
+
+from ..blendshape_rigs.mapping import BoneChannel, Mapping, MappingError, auto_map
+from ..blendshape_rigs.mapping import profile as mapping_profile
+from . import compat
+from .head_target import armature_of, head_target
+
+MAPPING_MARK = "dream_talk_mapping"
+"""Custom property that holds a mapping as JSON: of a character the one an animator has edited, of an Action the one
+that it was keyed by."""
+TAKE_MARK = "dream_talk_take"
+"""Custom property of an Action: where the take came from, as JSON."""
+NOBODY = "Choose a character, make one active, or add the avatar first"
+_NAMED = 3  # shapes that a message names
+
+
+@dataclass(frozen=True)
+class ShapeTarget:
+    """One shape key that a mapping drives.
+
+    Attributes:
+        mesh: the mesh object.
+        key: its shape key.
+        column: of the mapping.
+    """
+
+    mesh: Any
+    key: Any
+    column: int
+
+
+def own_keys(item: Any) -> list[Any]:
+    """Return the shape keys of the object ``item`` without the one that the others start from."""
+    if item.type != "MESH" or item.data.shape_keys is None:
+        return []
+    reference = item.data.shape_keys.reference_key
+    return [key for key in item.data.shape_keys.key_blocks if key != reference]
+
+
+def value_path(key: Any) -> str:
+    """Return the animation path of a shape key's value."""
+    return f'key_blocks["{bpy.utils.escape_identifier(key.name)}"].value'
+
+
+def _bounds(item: Any) -> tuple[Any, Any]:
+    """Return the lowest and highest corner (3,) of the box about ``item``, in the world."""
+    corners = np.array(item.bound_box) @ np.array(item.matrix_world.to_3x3()).T + np.array(
+        item.matrix_world.translation
+    )
+    return corners.min(axis=0), corners.max(axis=0)
+
+
+def _touch(one: Any, other: Any) -> bool:
+    low, high = _bounds(one)
+    other_low, other_high = _bounds(other)
+    margin = 0.05 * (high - low).max()
+    return bool((low - margin <= other_high).all() and (other_low <= high + margin).all())
+
+
+def _relatives(character: Any) -> Iterator[Any]:
+    """Yield the other meshes with shape keys under the armature of ``character``, or beside it under its parent.
+
+    Without an armature only meshes that touch it count, so that two heads under one empty stay two characters.
+    """
+    armature = armature_of(character)
+    for item in bpy.data.objects:
+        if item == character or not own_keys(item) or item.library is not None:
+            continue
+        if armature is not None:
+            if armature_of(item) == armature:
+                yield item
+        elif item.parent is not None and item.parent in (character, character.parent) and _touch(character, item):
+            yield item
+
+
+def _family(character: Any) -> list[Any]:
+    """Return ``character`` and its relatives, one object for each mesh."""
+    found: list[Any] = []
+    for item in (character, *_relatives(character)):
+        if not any(known.data == item.data for known in found):
+            found.append(item)
+    return found
+
+
+@lru_cache(maxsize=64)
+def _automatic(names: tuple[str, ...]) -> Mapping:
+    return auto_map(names)
+
+
+@lru_cache(maxsize=64)
+def _read(text: str) -> Mapping:
+    return Mapping.from_json(text)
+
+
+def _keeper(character: Any) -> tuple[Any, str]:
+    """Return which data-block keeps the edited mapping of ``character``, and under which name.
+
+    A library override loses new custom properties when its file is opened again, so its scene keeps them.
+    """
+    if character.override_library is not None and character.users_scene:
+        return character.users_scene[0], f"{MAPPING_MARK}:{character.name}"
+    return character, MAPPING_MARK
+
+
+def edited_mapping(character: Any) -> str:
+    """Return the JSON of the mapping that an animator has edited for ``character``; empty when it is automatic."""
+    keeper, name = _keeper(character)
+    return str(keeper.get(name, ""))
+
+
+def store_mapping(character: Any, mapping: Mapping | None) -> None:
+    """Keep ``mapping`` with ``character`` in the .blend file; None returns to the automatic one."""
+    keeper, name = _keeper(character)
+    if mapping is not None:
+        keeper[name] = mapping.to_json()
+    elif name in keeper:
+        del keeper[name]
+
+
+def _key_names(character: Any, driven: bool) -> tuple[str, ...]:
+    """Return the names of the shape keys of all meshes of ``character`` that drivers hold, or hold not."""
+    keys = (key for item in _family(character) for key in own_keys(item) if is_driven(key) == driven)
+    return tuple(dict.fromkeys(key.name for key in keys))
+
+
+def automatic_mapping(character: Any) -> Mapping:
+    """Return the best mapping for the shape keys of all meshes of ``character``, or for the bones of its armature.
+
+    Shape keys that drivers hold are left out. Bones drive the face where they carry more ARKit channels than the
+    shape keys do.
+    """
+    shapes = _automatic(_key_names(character, driven=False))
+    armature = armature_of(character)
+    if armature is None:
+        return shapes
+    bones = _automatic(tuple(bone.name for bone in armature.data.bones))
+    bones = bones.only(entry.target for entry in bones.entries if entry.kind == "bone")
+    return bones if len(bones.missing) < len(shapes.missing) else shapes
+
+
+def mapping_of(character: Any) -> Mapping:
+    """Return the mapping that drives ``character``: the edited one, else the automatic one.
+
+    Raises:
+        MappingError: for an edited one that cannot be read.
+    """
+    text = edited_mapping(character)
+    return _read(text) if text else automatic_mapping(character)
+
+
+def profile_title(mapping: Mapping) -> str:
+    """Return the family that ``mapping`` was recognised as, in words."""
+    if not mapping.profile:
+        return "No known family"
+    try:
+        return mapping_profile(mapping.profile).title
+    except MappingError:
+        return mapping.profile  # one of another version of the add-on
+
+
+def is_driven(key: Any) -> bool:
+    """Tell whether a driver holds the value of the shape key ``key``."""
+    animation = key.id_data.animation_data
+    path = value_path(key)
+    return animation is not None and any(driver.data_path == path for driver in animation.drivers)
+
+
+def shape_targets(character: Any, mapping: Mapping) -> list[ShapeTarget]:
+    """Return the shape keys of all meshes of ``character`` that ``mapping`` drives and nothing else holds.
+
+    Args:
+        character: the chosen mesh.
+        mapping: from :func:`mapping_of`.
+    """
+    columns = {entry.target: column for column, entry in enumerate(mapping.entries) if entry.kind != "bone"}
+    return [
+        ShapeTarget(item, key, columns[key.name])
+        for item in _family(character)
+        if item.data.library is None
+        for key in own_keys(item)
+        if key.name in columns and not is_driven(key)
+    ]
+
+
+def held_shapes(character: Any, mapping: Mapping) -> list[str]:
+    """Return the names of shape keys that a take would move, were they not held by drivers.
+
+    Shape keys that follow a free one of the same name on another mesh, as teeth often follow the head, are not among
+    them, nor are those whose ARKit channels reach another shape.
+    """
+    names = _key_names(character, driven=True)
+    free = {target.key.name for target in shape_targets(character, mapping)}
+    missing = set(mapping.missing)
+    wanted = {entry.target for entry in _automatic(names).entries if missing.intersection(entry.main_sources)}
+    return [name for name in names if name not in free and (name in wanted or name in mapping.targets)]
+
+
+def meshes_of(character: Any) -> list[Any]:
+    """Return the meshes that a take of ``character`` animates: itself first, then teeth, lashes, tongue and so on."""
+    mapping = mapping_of(character)
+    moved = [target.mesh for target in shape_targets(character, mapping)]
+    return list(dict.fromkeys([character, *moved]))
+
+
+def mapped_bones(character: Any, mapping: Mapping) -> list[str]:
+    """Return the names of the bones of the armature of ``character`` that ``mapping`` drives."""
+    armature = armature_of(character)
+    if armature is None:
+        return []
+    names = {BoneChannel.parse(mapping.entries[column].target).bone: None for column in mapping.of_kind("bone")}
+    return [name for name in names if name in armature.pose.bones]
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:_NAMED])
+    return f"{shown} and {len(names) - _NAMED} more" if len(names) > _NAMED else shown
+
+
+def _link_problem(character: Any) -> str:
+    if character.library is not None:
+        return f"'{character.name}' is linked from another file: press Make Library Override, or make it local"
+    if own_keys(character) and character.data.library is not None:
+        return f"The mesh of '{character.name}' is linked from another file: press Make Library Override"
+    return ""
+
+
+def problem_with(character: Any) -> str:
+    """Return why ``character`` cannot be keyed, as one sentence; empty when it can."""
+    if character is None:
+        return NOBODY
+    if character.type != "MESH":
+        return f"'{character.name}' is no mesh: choose the mesh of the face"
+    problem = _link_problem(character)
+    if problem:
+        return problem
+    try:
+        mapping = mapping_of(character)
+    except MappingError as error:
+        return f"The mapping of '{character.name}' cannot be read ({error}): reset it to automatic"
+    free = shape_targets(character, mapping)
+    absolute = [target.mesh.name for target in free if not target.key.id_data.use_relative]
+    if absolute:
+        return f"The shape keys of '{absolute[0]}' are absolute: switch on Relative"
+    if free or mapped_bones(character, mapping):
+        return motion_problem(character, mapping) if mapped_bones(character, mapping) else ""
+    held = held_shapes(character, mapping)
+    if held:
+        return (
+            f"Drivers hold all {len(held)} shape keys of '{character.name}' that speech moves, such as {held[0]}: "
+            "delete those drivers first"
+        )
+    return f"'{character.name}' has no shape keys or face bones that speech could move, such as jawOpen or A, E, O"
+
+
+def notes_on(character: Any) -> list[str]:
+    """Return what of ``character`` a take leaves out, one sentence each; call it where there is no problem."""
+    mapping = mapping_of(character)
+    notes = []
+    held = held_shapes(character, mapping)
+    if held:
+        notes.append(f"Drivers hold {len(held)} shape keys, left as they are: {_listed(held)}")
+    linked = [item.name for item in _family(character) if item.data.library is not None]
+    if linked:
+        notes.append(f"Linked meshes are left out: {_listed(linked)}. Make Library Override takes them in")
+    if mapping.missing:
+        notes.append(f"{len(mapping.missing)} ARKit channels reach no shape: {_listed(list(mapping.missing))}")
+    return notes
+
+
+def _posed_bones(owner: Any) -> set[str]:
+    """Return the names of the bones of ``owner`` that its active Action moves."""
+    paths = (curve.data_path for curve in compat.assigned_curves(owner))
+    return {path.split('"')[1] for path in paths if path.startswith('pose.bones["')}
+
+
+def has_foreign_motion(owner: Any, bones: set[str]) -> bool:
+    """Tell whether the object ``owner`` is moved by animation that is no take of ours.
+
+    A take on an armature to which somebody has added keys for other bones than ``bones`` counts as foreign too.
+    """
+    animation = owner.animation_data
+    if animation is None or animation.action is None or not compat.assigned_curves(owner):
+        return False
+    return TAKE_MARK not in animation.action or bool(_posed_bones(owner) - bones)
+
+
+def motion_problem(character: Any, mapping: Mapping) -> str:
+    """Return why the bones that ``mapping`` and head pose move cannot be keyed; empty when they can."""
+    armature = armature_of(character)
+    target = head_target(character)
+    owner = target.owner if target is not None else armature
+    if owner is None:
+        return ""
+    if owner.library is not None:
+        return f"'{owner.name}' is linked from another file: press Make Library Override"
+    bones = set(mapped_bones(character, mapping)) | ({target.bone} if target and target.bone else set())
+    if not has_foreign_motion(owner, bones):
+        return ""
+    if owner.type == "ARMATURE":
+        return f"'{owner.name}' already has animation of its own: push it down into an NLA track first"
+    return f"'{owner.name}' already has object animation: give the head an object of its own"
+
+
+def head_problem(character: Any) -> str:
+    """Return why ``character`` cannot take head pose, as one sentence; empty when it can."""
+    armature = armature_of(character)
+    if armature is not None and head_target(character) is None:
+        return f"'{armature.name}' has no head bone that is free to turn: switch Head Motion off"
+    problem = motion_problem(character, mapping_of(character))
+    return f"{problem}, or switch Head Motion off" if problem else ""
+
+
+def character_from(item: Any) -> Any | None:
+    """Return the mesh that talks when the object ``item`` is meant: itself, or the likeliest below it; else None.
+
+    For an armature that is the mesh with most shape keys that it carries; for an empty that shows a collection, the
+    one with most in that collection.
+    """
+    if item is None:
+        return None
+    if item.type == "MESH":
+        return item
+    if item.type == "ARMATURE":
+        carried = [mesh for mesh in bpy.data.objects if mesh.type == "MESH" and armature_of(mesh) == item]
+    elif item.type == "EMPTY" and item.instance_collection is not None:
+        carried = [mesh for mesh in item.instance_collection.all_objects if mesh.type == "MESH"]
+    else:
+        carried = [mesh for mesh in item.children_recursive if mesh.type == "MESH"]
+    return max(carried, key=lambda mesh: len(own_keys(mesh)), default=None)
