@@ -23,6 +23,7 @@ CORRECTIVE_PREFIX = "corrective "
 _EYEBALL_MATERIALS = ("eye_white", "iris", "pupil", "cornea")
 _WEIGHT_STEPS = 1000
 _TARGET_DISTANCE = 0.6  # metres before the eyes
+_BACK = 0.04  # metres from the neck's axis to the back
 _PITCH_LIMITS = np.radians([-28.0, 24.0])  # down, up: what the eyeLook shapes reach
 _YAW_LIMIT = np.radians(32.0)
 
@@ -47,7 +48,8 @@ def _add_bones(rig: Any, avatar: ProxyAvatar) -> None:
     bones = rig.data.edit_bones
     low = float((avatar.vertices - avatar.neck_pivot)[:, 1].min())
     root = bones.new("root")
-    root.head, root.tail = (0.0, 0.0, low), (0.0, 0.0, 0.5 * low)
+    # Along the back, off the neck's axis: FBX importers connect a child at its parent's end, which holds it there.
+    root.head, root.tail = (0.0, _BACK, low), (0.0, _BACK, 0.5 * low)
     head = bones.new("head")
     head.head, head.tail, head.parent = (0.0, 0.0, 0.0), (0.0, 0.0, 0.16), root
     for name, centre in zip(EYE_BONES, to_blender(avatar.eye_centres - avatar.neck_pivot), strict=True):

@@ -12,7 +12,9 @@ import bpy
 
 from ..blendshape_rigs.formats import write_curves
 from . import compat
+from .avatar_rig import LOOK_AT_MARK
 from .glb_times import GlbError, retime_glb
+from .materials import plain_materials
 from .take import frame_range, read_take, scene_fps
 from .usd_metadata import set_frames_per_second, write_usdz
 
@@ -22,12 +24,15 @@ class ExportError(Exception):
 
 
 def _family(character: Any) -> list[Any]:
-    """Return the objects that belong to ``character``: its topmost parent and everything below that."""
+    """Return the objects that belong to ``character``: its topmost parent and everything below that.
+
+    Look-at targets stay behind: the file holds the eyes' turns themselves.
+    """
     top = character
     while top.parent is not None:
         top = top.parent
     armatures = [m.object for m in character.modifiers if m.type == "ARMATURE" and m.object is not None]
-    return [top, *top.children_recursive, *armatures]
+    return [item for item in (top, *top.children_recursive, *armatures) if LOOK_AT_MARK not in item]
 
 
 @contextmanager
@@ -151,7 +156,8 @@ def _write_scene_format(context: Any, character: Any, path: Path, first: int, la
     if not compat.has_operator(operator):
         raise ExportError(f"This build of Blender cannot write {path.suffix} files: use one from blender.org")
     scene = context.scene
-    with _scene_range(scene, first, last), _only_selected(context, _family(character)):
+    family = _family(character)
+    with _scene_range(scene, first, last), _only_selected(context, family), plain_materials(family):
         try:
             exporter(path, scene)
         except (RuntimeError, GlbError, OSError) as error:

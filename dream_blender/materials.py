@@ -15,6 +15,8 @@ COLOUR_ATTRIBUTE = "Colour"
 """Name of the avatar mesh's vertex colours, which its materials show."""
 CLEAR_MARK = "dream_talk_clear"
 """Custom property of a material that is clear but for its highlights."""
+PORES_MARK = "dream_talk_pores"
+"""Custom property of a material whose roughness and height vary."""
 _CLEAR_ALPHA = 0.08  # opacity of a clear material in files, whose renderers know no mixed shaders
 
 
@@ -141,6 +143,7 @@ def material(name: str, colour: tuple[float, float, float]) -> Any:
         return made
     if surface.pores:
         _add_pores(made, shader, surface)
+        made[PORES_MARK] = True
     paint = made.node_tree.nodes.new("ShaderNodeVertexColor")
     paint.layer_name = COLOUR_ATTRIBUTE
     paint.location = (-420.0, 300.0)
@@ -149,14 +152,26 @@ def material(name: str, colour: tuple[float, float, float]) -> Any:
 
 
 @contextmanager
-def plain_glass(objects: list[Any]) -> Iterator[None]:
-    """Make the clear materials of ``objects`` plainly see-through for the time of an export."""
+def plain_materials(objects: list[Any]) -> Iterator[None]:
+    """Simplify the materials of ``objects`` for the time of an export, to what files can hold.
+
+    Pores are left out, so that roughness is one number, and clear materials are plainly see-through.
+    """
     slots = (slot.material for item in objects for slot in item.material_slots if slot.material is not None)
-    clear = {slot.name: _shader(slot) for slot in slots if CLEAR_MARK in slot}
-    for shader in clear.values():
-        shader.inputs["Alpha"].default_value = _CLEAR_ALPHA
+    ours = {made.name: made for made in slots if CLEAR_MARK in made or PORES_MARK in made}.values()
+    cut = []
+    for made in ours:
+        shader = _shader(made)
+        if CLEAR_MARK in made:
+            shader.inputs["Alpha"].default_value = _CLEAR_ALPHA
+        links = [link for name in ("Roughness", "Normal") for link in shader.inputs[name].links]
+        cut += [(made, link.from_socket, link.to_socket) for link in links]
+        for link in links:
+            made.node_tree.links.remove(link)
     try:
         yield
     finally:
-        for shader in clear.values():
-            shader.inputs["Alpha"].default_value = 1.0
+        for made in ours:
+            _shader(made).inputs["Alpha"].default_value = 1.0
+        for made, source, target in cut:
+            made.node_tree.links.new(source, target)
