@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from blendshape_rigs.arkit import ARKIT_NAMES
+from blendshape_rigs.arkit import ARKIT_COUNT, ARKIT_NAMES
 from blendshape_rigs.avatar import DELTA_STEP, PROXY_AVATAR_FILE, UNIT_STEP, Corrective
 from blendshape_rigs.face_mesh import LANDMARKS
 
 from .base_face import base_face
 from .cage import EYE_CENTRE_LEFT, EYE_CENTRE_RIGHT, build_cage
+from .correctives import corrective_fields, correctives
 from .ears import ears
 from .eyeballs import eyeballs
 from .hair import brows, covered, hair, lashes
@@ -24,22 +25,29 @@ from .rig import Rig
 from .shapes import cage_fields
 from .shoulders import NECK_PIVOT, head_weight
 from .skin import build_skin
+from .symmetry import even_points, even_steps, mirror_partners
 from .topology import Floats
+from .uvs import texture_coordinates
 from .zip_file import write_arrays
 
 
 def build_arrays() -> dict[str, NDArray[Any]]:
     """Return every array of the asset."""
     cage = build_cage(base_face())
-    skin = build_skin(cage, cage_fields(Rig(cage)), covered(cage.points))
+    rig = Rig(cage)
+    fields = cage_fields(rig)
+    repairs = corrective_fields(rig, fields)
+    skin = build_skin(cage, fields | repairs, covered(cage.points))
     parts = [skin.part, *eyeballs(), *mouth_interior(), *brows(skin.part), *lashes(skin), *ears(), hair()]
-    whole, deltas = joined(parts, ARKIT_NAMES)
+    names = (*ARKIT_NAMES, *repairs)
+    whole, deltas = joined(parts, names)
+    partners = mirror_partners(whole.points, names, deltas)
+    points, deltas = even_points(whole.points, partners), even_steps(names, deltas, partners, DELTA_STEP)
     identities: dict[str, Floats] = {}
-    repairs: tuple[Corrective, ...] = ()
-    face_uvs = np.zeros((len(whole.triangles), 3, 2))
+    face_uvs = texture_coordinates(cage, skin, parts[1:])
 
     return {
-        "vertices": whole.points.astype(np.float32),
+        "vertices": points.astype(np.float32),
         "triangles": whole.triangles.astype(np.int32),
         "triangle_materials": whole.materials.astype(np.int8),
         "vertex_colors": np.rint(np.clip(whole.colours, 0, 1) * 255).astype(np.uint8),
@@ -47,10 +55,10 @@ def build_arrays() -> dict[str, NDArray[Any]]:
         "material_colors": np.array([COLOURS[name] for name in MATERIALS], dtype=np.float32),
         "face_uvs": _units(face_uvs),
         "head_weight": _units(head_weight(whole.points)),
-        **_sparse("delta", deltas),
+        **_sparse("delta", deltas[:ARKIT_COUNT]),
         "identity_names": np.array(list(identities), dtype=np.str_),
         **_sparse("identity", np.array(list(identities.values())).reshape(-1, *whole.points.shape)),
-        **_corrective_arrays(repairs, len(whole.points)),
+        **_corrective_arrays(correctives(tuple(repairs), deltas[ARKIT_COUNT:]), len(points)),
         "landmark_vertices": np.arange(LANDMARKS, dtype=np.int32),
         "neck_pivot": NECK_PIVOT.astype(np.float32),
         "eye_centres": np.stack([EYE_CENTRE_LEFT, EYE_CENTRE_RIGHT]).astype(np.float32),

@@ -16,6 +16,8 @@ from .topology import LIP_LOOP, RIGHT_LID_LOOP, Floats, Ints, facing_front
 
 SKULL_RINGS = 8
 NECK_RINGS = 3
+LID_EDGE = 0.0006
+"""Metres between the lids' inner edges and the eyeball: room for the cornea."""
 EYE_CENTRE_RIGHT = np.array([-EYE_CENTRE_X, 0.0, 0.0])
 EYE_CENTRE_LEFT = np.array([EYE_CENTRE_X, 0.0, 0.0])
 
@@ -190,7 +192,7 @@ def lid_rings(margin: Floats) -> tuple[Floats, Floats]:
     """Return the inner edge and the hidden ring of the right lids (16, 3) each, from the margin (16, 3)."""
     outward = margin - EYE_CENTRE_RIGHT
     distance = np.linalg.norm(outward, axis=1, keepdims=True)
-    inner = EYE_CENTRE_RIGHT + outward / distance * np.maximum(EYE_RADIUS + 0.0001, distance - 1.3 * LID_THICKNESS)
+    inner = EYE_CENTRE_RIGHT + outward / distance * np.maximum(EYE_RADIUS + LID_EDGE, distance - 1.3 * LID_THICKNESS)
     hidden_direction = _unit(outward * np.array([1.06, 1.25, 0.94]))
     return inner, EYE_CENTRE_RIGHT + hidden_direction * (EYE_RADIUS - 0.0012)
 

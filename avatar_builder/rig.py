@@ -9,7 +9,7 @@ import numpy as np
 from blendshape_rigs.face_mesh import FACE_OVAL, LANDMARKS
 
 from .base_face import MIRROR, MOUTH_Y, OPEN_LIDS, lid_loop, smooth_step
-from .cage import Cage, lid_rings
+from .cage import EYE_CENTRE_RIGHT, Cage, lid_rings
 from .surface import Spread
 from .topology import LOWER_LID_RINGS, LOWER_LIP_RINGS, UPPER_LID_RINGS, UPPER_LIP_RINGS, Floats, Ints
 
@@ -100,10 +100,18 @@ class Rig:
         """Return the left share of a symmetric field; its mirror image is the right share and both sum to the field."""
         return field * smooth_step(self.points[:, 0], -softness, softness)[:, None]
 
-    def lids(self, upper_lift: float, lower_lift: float, skew: float = 0.08) -> dict[int, Floats]:
-        """Return handles of the right eye's lids moved from rest to the given lifts (metres)."""
+    def lids(self, upper_lift: float, lower_lift: float, skew: float = 0.08,
+             shift: Floats | None = None, bulge: float = 0.0) -> dict[int, Floats]:  # fmt: skip
+        """Return handles of the right eye's lids moved from rest to the given lifts (metres).
+
+        ``shift`` (16, 3) moves the margin besides; ``bulge`` lifts its middle off the eyeball by so many metres.
+        """
         cage = self.cage
-        rest, moved = lid_loop(*OPEN_LIDS), lid_loop(upper_lift, lower_lift, skew)
+        rest = lid_loop(*OPEN_LIDS)
+        moved = lid_loop(upper_lift, lower_lift, skew) + (0.0 if shift is None else shift)
+        outward = moved - EYE_CENTRE_RIGHT
+        height = bulge * np.abs(np.sin(np.linspace(0.0, 2 * np.pi, 16, endpoint=False)))[:, None]
+        moved = moved + height * outward / np.linalg.norm(outward, axis=1, keepdims=True)
         handles = dict(zip(cage.lid_loops[0].tolist(), moved - rest, strict=True))
         for ring, new, old in zip(
             (cage.lid_inner[0], cage.lid_hidden[0]), lid_rings(moved), lid_rings(rest), strict=True

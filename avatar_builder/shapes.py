@@ -10,7 +10,11 @@ from blendshape_rigs.face_mesh import LANDMARKS
 from . import lip_rules, shape_moves
 from .base_face import OPEN_LIDS
 from .rig import Rig, open_jaw
-from .topology import LOWER_LID_RINGS, LOWER_LIP_RINGS, UPPER_LIP_RINGS, Floats
+from .topology import LOWER_LIP_RINGS, UPPER_LIP_RINGS, Floats
+
+CLOSED_LIDS = -0.0026
+"""Metres above the line between the eye's corners at which the lids meet in the middle."""
+LID_BULGE = 0.0005
 
 
 def cage_fields(rig: Rig) -> dict[str, Floats]:
@@ -88,33 +92,26 @@ def _lips(rig: Rig) -> dict[str, Floats]:
 
 def _eyes(rig: Rig) -> dict[str, Floats]:
     upper, lower = OPEN_LIDS
-    lifts = {
-        "eyeBlinkLeft": (-0.0030, -0.0030, 0.0),
-        "eyeLookDownLeft": (0.0008, -0.0066, 0.08),
-        "eyeLookUpLeft": (0.0082, -0.0042, 0.08),
-        "eyeSquintLeft": (upper - 0.0014, -0.0016, 0.08),
-        "eyeWideLeft": (0.0088, lower - 0.0006, 0.08),
-    }
-    handles = {name: rig.lids(*values) for name, values in lifts.items()}
-    for ring in (LOWER_LID_RINGS[0], LOWER_LID_RINGS[1]):
+    handles = {
+        # Closed lids bulge, so that they pass over the cornea on their way.
+        "eyeBlinkLeft": rig.lids(CLOSED_LIDS, CLOSED_LIDS, 0.0, bulge=LID_BULGE),
+        "eyeLookDownLeft": rig.lids(0.0012, -0.0066),
+        "eyeLookUpLeft": rig.lids(0.0082, -0.0042),
         # The muscle around the eye also draws the lower lid towards the nose.
-        for index, share in zip(ring[1:-1], (0.5, 0.9, 1.0, 1.0, 0.9, 0.7, 0.4), strict=True):
-            handles["eyeSquintLeft"][index] = handles["eyeSquintLeft"][index] + np.array(
-                [1.5 * lip_rules.MM * share, 0, 0]
-            )
-    fields = {name: rig.eye(values) for name, values in handles.items()}
-    # The cornea pushes the lids a little sideways.
-    drift = rig.eye(rig.lids(*OPEN_LIDS) | _sideways(rig, 0.7))
-    fields["eyeLookOutLeft"] = drift
-    fields["eyeLookInLeft"] = -drift
-    return fields
+        "eyeSquintLeft": rig.lids(upper - 0.0014, -0.0016, shift=_along_lids(0.0, 1.5)),
+        "eyeWideLeft": rig.lids(0.0088, lower - 0.0006),
+        # The cornea pushes the lids a little sideways.
+        "eyeLookOutLeft": rig.lids(*OPEN_LIDS, shift=_along_lids(-0.9, -0.9)),
+        "eyeLookInLeft": rig.lids(*OPEN_LIDS, shift=_along_lids(0.9, 0.9)),
+    }
+    return {name: rig.eye(values) for name, values in handles.items()}
 
 
-def _sideways(rig: Rig, millimetres: float) -> dict[int, Floats]:
-    """Return handles that move the middle of the right eye's lids outwards."""
-    along = np.abs(np.concatenate([np.linspace(-1, 1, 9), np.linspace(1, -1, 9)[1:-1]]))
-    move = np.stack([-millimetres * lip_rules.MM * (1 - along**2), 0 * along, 0 * along], axis=1)
-    return dict(zip(rig.cage.lid_loops[0].tolist(), move, strict=True))
+def _along_lids(upper: float, lower: float) -> Floats:
+    """Return moves (16, 3) of the right lid margin towards the nose: millimetres in the middle of each lid."""
+    arch = np.sin(np.linspace(0.0, np.pi, 9))
+    toward_nose = np.concatenate([upper * arch, lower * arch[-2:0:-1]])
+    return toward_nose[:, None] * np.array([lip_rules.MM, 0.0, 0.0])
 
 
 def _brows(rig: Rig) -> dict[str, Floats]:
@@ -136,7 +133,7 @@ def _cheeks_and_nose(rig: Rig) -> dict[str, Floats]:
     rings = rig.cage.mouth_rings.ravel()
     low = np.flatnonzero(rig.points[:, 1] < -0.052)
     squint_still = np.concatenate([rig.still(below=0.004, beyond=0.062), rings, rig.lid_points, low])
-    squint_lids = _both_lids(rig, rig.lids(OPEN_LIDS[0], OPEN_LIDS[1] + 0.0022))
+    squint_lids = _both_lids(rig, rig.lids(OPEN_LIDS[0], OPEN_LIDS[1] + 0.0018))
     squint = rig.spread(rig.both_sides(shape_moves.CHEEK_SQUINT) | squint_lids, np.unique(squint_still))
     sneer_still = np.unique(np.concatenate([rig.still(below=0.030, nose=False), rig.lid_points]))
     sneer_handles = rig.lips(lip_rules.sneer_lips) | rig.both_sides(shape_moves.NOSE_SNEER)

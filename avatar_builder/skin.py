@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from blendshape_rigs.arkit import ARKIT_INDEX
 from blendshape_rigs.face_mesh import LANDMARKS
 
 from .base_face import EYE_RADIUS, smooth_step
 from .cage import EYE_CENTRE_LEFT, EYE_CENTRE_RIGHT, Cage
 from .details import nostrils, relief
 from .parts import COLOURS, MATERIAL_NUMBER, Part
-from .refine import refine, spread_levels, without_unused
+from .refine import Refined, refine, spread_levels
 from .surface import vertex_normals
 from .topology import LOWER_LIP_RINGS, UPPER_LID_RINGS, UPPER_LIP_RINGS, Floats, Ints
 
@@ -23,11 +24,10 @@ LID_CLEARANCE = 0.0007
 
 @dataclass(frozen=True)
 class Skin:
-    """The subdivided skin as a part, the matrix (V, cage) that makes its points, the contact lines of the lips (2, L)
-    and the right and left upper lids' margins (2, M), outer to inner corner."""
+    """The subdivided skin as a part, how it comes from the cage, the contact lines of the lips (2, L) and the right and left upper lids' margins (2, M), outer to inner corner."""
 
     part: Part
-    matrix: sparse.csr_matrix
+    refined: Refined
     lip_lines: Ints
     upper_lids: Ints
 
@@ -69,10 +69,8 @@ def _follow_edges(line: Ints, creases: Ints) -> Ints:
 def build_skin(cage: Cage, fields: dict[str, Floats], covered: NDArray[np.bool_]) -> Skin:
     """Return the skin with the cage's fields carried over; ``covered`` (V,) are cage points under the hair."""
     levels = spread_levels(cage.triangles, covered, _plain(cage))
-    matrix, triangles, face_of, creases = refine(cage.triangles, len(cage.points), cage.creases, levels)
-    matrix, triangles, number = without_unused(matrix, triangles)
-    creases = number[creases]
-    creases = creases[(creases >= 0).all(axis=1)]
+    fine = refine(cage.triangles, len(cage.points), cage.creases, levels)
+    matrix, triangles = fine.matrix, fine.triangles
     hidden = np.zeros(len(cage.points))
     hidden[np.concatenate([cage.lid_inner, cage.lid_hidden]).ravel()] = 1.0
     outside = (matrix @ hidden) < 1e-9
@@ -82,12 +80,13 @@ def build_skin(cage: Cage, fields: dict[str, Floats], covered: NDArray[np.bool_]
     moved = {}
     for name, field in fields.items():
         target = rest + matrix @ field
-        moved[name] = (_keep_off_eyes(target, outside) if name.startswith(("eye", "cheek")) else target) - rest
-    materials, colours = _paint(cage, matrix, face_of)
-    lines = [_follow_edges(np.array(rings[3]), creases) for rings in (UPPER_LIP_RINGS, LOWER_LIP_RINGS)]
+        lids = name in ARKIT_INDEX and name.startswith(("eye", "cheek"))
+        moved[name] = (_keep_off_eyes(target, outside) if lids else target) - rest
+    materials, colours = _paint(cage, matrix, fine.source)
+    lines = [_follow_edges(np.array(rings[3]), fine.creases) for rings in (UPPER_LIP_RINGS, LOWER_LIP_RINGS)]
     right = np.array(UPPER_LID_RINGS[0])
-    lids = [_follow_edges(margin, creases) for margin in (right, cage.mirror[right])]
-    return Skin(Part(rest, triangles, materials, colours, moved), matrix, np.stack(lines), np.stack(lids))
+    lids = [_follow_edges(margin, fine.creases) for margin in (right, cage.mirror[right])]
+    return Skin(Part(rest, triangles, materials, colours, moved), fine, np.stack(lines), np.stack(lids))
 
 
 def _plain(cage: Cage) -> NDArray[np.bool_]:

@@ -68,6 +68,8 @@ def check_rig(
     """
     parts = RigParts(avatar)
     single = np.eye(ARKIT_COUNT, dtype=np.float32)
+    # mouthClose is defined on the open jaw: alone it would push the lips into each other by what the jaw opens.
+    single[ARKIT_INDEX["mouthClose"], ARKIT_INDEX["jawOpen"]] = 1.0
     lines = [*_borne(avatar, parts, single, "single shapes"), *_borne(avatar, parts, expressions, "expressions")]
     lines += [_lip_line(avatar), _eye_line(avatar), *_mirror_lines(avatar)]
     if reference is not None:

@@ -11,17 +11,20 @@ from scipy.sparse import csgraph
 
 from blendshape_rigs.avatar import ProxyAvatar
 
-from .rig_surface import Floats, FlipCounter, Ints, Surface
+from .rig_surface import FlipCounter, Floats, Ints, Surface
 
 LIDS = (
     ((246, 161, 160, 159, 158, 157, 173), (7, 163, 144, 145, 153, 154, 155)),
     ((466, 388, 387, 386, 385, 384, 398), (249, 390, 373, 374, 380, 381, 382)),
 )
 """Landmarks of the upper and the lower lid's margin, right eye then left, without the corners."""
+LID_CORNERS = ((33, 133), (263, 362))
 LIP_WIDTH = 0.014
 LID_WIDTH = 0.008
 EYE_REACH = 0.016
 """Metres along the skin that belong to a lip or a lid, and around an eye's centre that belong to the eyeball."""
+CORNER = 0.003
+"""Metres around the corners of mouth and eyes, where both sides are one, that are left out."""
 NEAR = 0.004
 """Metres: how far inside a part a point is looked for."""
 
@@ -53,16 +56,22 @@ class RigParts:
         self.skin = triangles[label[triangles[:, 0]] == label[avatar.landmark_vertices[0]]]
         self.flips = FlipCounter(rest, triangles)
         graph = _edge_lengths(rest, self.skin)
-        self.lips = _sides(self.skin, graph, avatar.upper_lip[2:-2], avatar.lower_lip[2:-2], LIP_WIDTH)
-        lids = [[avatar.landmark_vertices[list(margin)] for margin in eye] for eye in LIDS]
-        self.lids = [_sides(self.skin, graph, upper, lower, LID_WIDTH) for upper, lower in lids]
+        lip_lines = avatar.upper_lip[1:-1], avatar.lower_lip[1:-1], avatar.upper_lip[[0, -1]]
+        self.lips = _sides(self.skin, graph, lip_lines, LIP_WIDTH)
+        marks = avatar.landmark_vertices
+        self.lids = [
+            _sides(self.skin, graph, (marks[list(upper)], marks[list(lower)], marks[list(corners)]), LID_WIDTH)
+            for (upper, lower), corners in zip(LIDS, LID_CORNERS, strict=True)
+        ]
         self.eyes = []
         for centre, (upper, lower) in zip(avatar.eye_centres[::-1], self.lids, strict=True):
             eye = _eyeball(rest, triangles, materials, label, centre)
             around = np.concatenate([upper.points, lower.points])
             self.eyes.append((eye, around[eye.depths(rest, around, NEAR) == 0]))
         self.teeth = Surface(triangles[materials == "teeth"])
-        lip_points = np.concatenate([surface.points for surface in self.lips])
+        lip_points = np.intersect1d(
+            np.concatenate([surface.points for surface in self.lips]), triangles[materials == "lips"]
+        )
         self.lip_points = lip_points[self.teeth.depths(rest, lip_points, NEAR) == 0]
         outer = materials == "skin"
         outer &= label[triangles[:, 0]] == label[avatar.landmark_vertices[0]]
@@ -113,16 +122,18 @@ def _edge_lengths(points: Floats, triangles: Ints) -> sparse.csr_matrix:
 
 
 def _sides(
-    triangles: Ints, graph: sparse.csr_matrix, upper: Ints, lower: Ints, width: float
+    triangles: Ints, graph: sparse.csr_matrix, lines: tuple[Ints, Ints, Ints], width: float
 ) -> tuple[Surface, Surface]:
-    """Return the surfaces around two margins: the triangles nearer to each and within ``width`` of it."""
-    above, below = (
-        csgraph.dijkstra(graph, directed=False, indices=margin, min_only=True, limit=2 * width)
-        for margin in (upper, lower)
+    """Return the surfaces above and below a slit: the triangles nearer to each margin and within ``width`` of it.
+
+    ``lines`` are the vertices of the upper margin, the lower margin and the corners.
+    """
+    above, below, corner = (
+        csgraph.dijkstra(graph, directed=False, indices=line, min_only=True, limit=2 * width) for line in lines
     )
     sides = []
     for own, other in ((above, below), (below, above)):
-        mine = (own < other) & (own < width)
+        mine = (own < other) & (own < width) & (corner > CORNER)
         sides.append(Surface(triangles[mine[triangles].all(axis=1)]))
     return sides[0], sides[1]
 

@@ -13,6 +13,10 @@ Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.integer[Any]]
 
 
+SEEN = 0.15e-6
+"""Square metres: a triangle of half a millimetre across."""
+
+
 class FlipCounter:
     """Counts triangles that are turned inside out by a pose.
 
@@ -20,6 +24,7 @@ class FlipCounter:
     turned with the triangle's neighbourhood. The neighbourhood is the triangle's corners and all points that share an
     edge with them; its turn is the rotation that brings its resting points closest to the posed ones (Kabsch). So a
     lip that rolls in as a whole turns its triangles honestly, and only a fold within a few millimetres counts.
+    Triangles smaller than ``SEEN`` in the pose are left out: the needles at the mouth's corners.
     """
 
     def __init__(self, points: Floats, triangles: Ints) -> None:
@@ -41,7 +46,9 @@ class FlipCounter:
             return suspects
         turns = self._turns(posed, suspects)
         carried = (turns @ self.normals[suspects, :, None])[..., 0]
-        result: npt.NDArray[np.intp] = suspects[(carried * normals[suspects]).sum(axis=1) < 0]
+        corners = posed[self.triangles[suspects]]
+        area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
+        result: npt.NDArray[np.intp] = suspects[((carried * normals[suspects]).sum(axis=1) < 0) & (area > SEEN)]
         return result
 
     def _turns(self, posed: Floats, which: Ints) -> Floats:
