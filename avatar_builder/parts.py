@@ -26,7 +26,7 @@ COLOURS: dict[str, tuple[float, float, float]] = {
     "teeth": (0.94, 0.92, 0.86),
     "gums": (0.72, 0.38, 0.38),
     "tongue": (0.76, 0.42, 0.42),
-    "mouth_cavity": (0.15, 0.05, 0.05),
+    "mouth_cavity": (0.42, 0.15, 0.14),
     "brow": (0.26, 0.17, 0.12),
     "lash": (0.12, 0.08, 0.07),
     "hair": (0.30, 0.19, 0.13),

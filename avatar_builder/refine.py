@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -10,20 +12,50 @@ from .surface import edges_of, loop_subdivide
 from .topology import Ints
 
 
-def refine(triangles: Ints, count: int, creases: Ints, levels: Ints) -> tuple[sparse.csr_matrix, Ints, Ints, Ints]:
+@dataclass(frozen=True)
+class Refined:
+    """A refined surface.
+
+    ``matrix`` (V, count) makes the smooth points and ``linear`` (V, count) those that halve straight edges;
+    ``triangles`` (T, 3); ``source`` (T,) the triangle that each one comes from; ``creases`` (C, 2) between points in
+    use.
+    """
+
+    matrix: sparse.csr_matrix
+    linear: sparse.csr_matrix
+    triangles: Ints
+    source: Ints
+    creases: Ints
+
+
+def refine(triangles: Ints, count: int, creases: Ints, levels: Ints) -> Refined:
     """Apply Loop subdivision as often as ``levels`` (F,) asks of each triangle.
 
-    All points lie where even subdivision puts them. Neighbouring levels differ by at most one. Returns the matrix
-    (V, count) that makes the points, triangles (T, 3), the triangle (T,) each one comes from, and the new creases.
+    All points lie where even subdivision puts them; the first ones keep their numbers. Neighbouring levels differ by
+    at most one.
     """
     matrix: sparse.csr_matrix = sparse.identity(count, format="csr")
+    linear = matrix
     even, kept, source = triangles, triangles, np.arange(len(triangles))
     for level in range(int(levels.max())):
         step, finer, creases = loop_subdivide(even, count, creases)
         kept, parent = _split(kept, levels[source] > level, even, count)
         source = source[parent]
+        linear = sparse.vstack([linear, _halves(even, count) @ linear]).tocsr()
         even, matrix, count = finer, (step @ matrix).tocsr(), step.shape[0]
-    return matrix, kept, source, creases
+    used, corners = np.unique(kept, return_inverse=True)
+    number = np.full(count, -1)
+    number[used] = np.arange(len(used))
+    creases = number[creases]
+    creases = creases[(creases >= 0).all(axis=1)]
+    return Refined(matrix[used], linear[used], corners.reshape(-1, 3), source, creases)
+
+
+def _halves(triangles: Ints, count: int) -> sparse.csr_matrix:
+    """Return the matrix (E, count) that makes the middles of all edges."""
+    edges, _ = edges_of(triangles)
+    rows = np.repeat(np.arange(len(edges)), 2)
+    return sparse.coo_matrix((np.full(len(rows), 0.5), (rows, edges.ravel())), shape=(len(edges), count)).tocsr()
 
 
 def _split(kept: Ints, wanted: NDArray[np.bool_], even: Ints, count: int) -> tuple[Ints, Ints]:
@@ -69,14 +101,6 @@ def graded(triangles: Ints, levels: Ints) -> Ints:
         np.maximum.at(highest, of_triangle.ravel(), np.repeat(result, 3))
         result = np.maximum(result, highest[of_triangle].max(axis=1) - 1)
     return result
-
-
-def without_unused(matrix: sparse.csr_matrix, triangles: Ints) -> tuple[sparse.csr_matrix, Ints, Ints]:
-    """Return the matrix and triangles of the points in use and the new number of every old point, -1 if unused."""
-    used = np.unique(triangles)
-    number = np.full(matrix.shape[0], -1)
-    number[used] = np.arange(len(used))
-    return matrix[used], number[triangles], number
 
 
 def spread_levels(triangles: Ints, hidden: NDArray[np.bool_], plain: NDArray[np.bool_]) -> Ints:

@@ -24,7 +24,11 @@ LID_CLEARANCE = 0.0007
 
 @dataclass(frozen=True)
 class Skin:
-    """The subdivided skin as a part, how it comes from the cage, the contact lines of the lips (2, L) and the right and left upper lids' margins (2, M), outer to inner corner."""
+    """The subdivided skin as a part, and how it comes from the cage.
+
+    ``lip_lines`` (2, L) are the lines of contact of the upper and lower lip, ``upper_lids`` (2, M) the right and left
+    upper lids' margins from the outer to the inner corner.
+    """
 
     part: Part
     refined: Refined
@@ -80,8 +84,8 @@ def build_skin(cage: Cage, fields: dict[str, Floats], covered: NDArray[np.bool_]
     moved = {}
     for name, field in fields.items():
         target = rest + matrix @ field
-        lids = name in ARKIT_INDEX and name.startswith(("eye", "cheek"))
-        moved[name] = (_keep_off_eyes(target, outside) if lids else target) - rest
+        near_eyes = name in ARKIT_INDEX and name.startswith(("eye", "cheek"))
+        moved[name] = (_keep_off_eyes(target, outside) if near_eyes else target) - rest
     materials, colours = _paint(cage, matrix, fine.source)
     lines = [_follow_edges(np.array(rings[3]), fine.creases) for rings in (UPPER_LIP_RINGS, LOWER_LIP_RINGS)]
     right = np.array(UPPER_LID_RINGS[0])
