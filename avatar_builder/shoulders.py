@@ -37,8 +37,8 @@ def bust_rings(azimuth: Floats) -> Floats:
     rows = np.array(RINGS)
     half_width, front, back, low, side, high, power = (column[:, None] for column in (rows / 1000).T)
     power = power * 1000
-    even = _evened(azimuth)[None, :] * smooth_step(np.arange(len(rows)), 0, 6)[:, None]
-    turn = azimuth[None, :] * (1 - smooth_step(np.arange(len(rows)), 0, 6)[:, None]) + even
+    even = smooth_step(np.arange(len(rows), dtype=np.float64), 0, 6)[:, None]
+    turn = azimuth[None, :] * (1 - even) + _evened(azimuth)[None, :] * even
     sine, cosine = np.sin(turn), np.cos(turn)
     across = np.sign(sine) * np.abs(sine) ** power
     along = np.sign(cosine) * np.abs(cosine) ** power
