@@ -6,11 +6,12 @@ A profile is one JSON object::
      "name": "arkit", "title": "ARKit", "about": "…", "reference": "https://…", "at_least": 1,
      "channels": {"eyeBlinkLeft": {"eyeBlinkLeft": 1}},
      "poses": {"viseme_PP": "PP"}, "steps": {"A": "closed"}, "bones": {"jaw:rotation:left": {"jawOpen": 0.3}},
-     "also": {"viseme_PP": ["vrc.v_pp"]}}
+     "also": {"viseme_PP": ["PP"]}, "optional_prefix": "CTRL_expressions_", "signed": ["eCTRLJawOut-In"]}
 
 ``channels``, ``poses``, ``steps`` and ``bones`` map each target to its ARKit sources; a pose or step may name a mouth
-of ``mouth_shapes.json`` instead. ``also`` lists other names that a target goes by. ``at_least`` targets must be there
-before names are taken for this family.
+of ``mouth_shapes.json`` instead. ``also`` lists other names that a target goes by, the likeliest first; they count
+where the name itself is missing. ``optional_prefix`` may be missing from all names. ``signed`` names the channels that
+work both ways. ``at_least`` targets must be there before names are taken for this family.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ FORMAT: Final = "dreamtalk-mapping-profile"
 VERSION: Final = 1
 _KIND_OF: Final = {"channels": "channel", "poses": "pose", "steps": "step", "bones": "bone"}
 _TEXTS: Final = ("name", "title", "about", "reference")
-_KEYS: Final = {"format", "version", "at_least", "also", *_TEXTS, *_KIND_OF}
+_KEYS: Final = {"format", "version", "at_least", "also", "optional_prefix", "signed", *_TEXTS, *_KIND_OF}
 
 
 @dataclass(frozen=True)
@@ -101,11 +102,16 @@ def profile_from(text: str, where: str) -> Profile:
             f"{where}: {unknown[0] if unknown else ', '.join(_TEXTS)} {'unknown' if unknown else 'missing'}"
         )
     entries = [
-        MappingEntry(target, _sources(value, kind, f"{where}, {target}"), kind=kind)
+        MappingEntry(
+            target, _sources(value, kind, f"{where}, {target}"), kind=kind, signed=target in record.get("signed", ())
+        )
         for part, kind in _KIND_OF.items()
         for target, value in record.get(part, {}).items()
     ]
     also = {target: tuple(names) for target, names in record.get("also", {}).items()}
+    prefix = str(record.get("optional_prefix", ""))
+    if prefix:
+        also |= {e.target: (*also.get(e.target, ()), e.target.removeprefix(prefix)) for e in entries}
     stray = sorted(set(also) - {entry.target for entry in entries})
     if stray:
         raise MappingError(f"{where}: other names are given for '{stray[0]}', which is no target")

@@ -50,6 +50,8 @@ class MappingEntry:
             leave of 1.
         confidence: 0..1, how sure the match is; 1 is a name of the profile itself.
         kind: ``"channel"``, ``"pose"``, ``"step"`` or ``"bone"``.
+        signed: whether a channel works both ways. One that does not stays at 0 where negative weights would take it
+            below.
 
     Raises:
         MappingError: on construction, for an empty or very long target, an unknown ARKit name or kind, a repeated
@@ -60,6 +62,7 @@ class MappingEntry:
     sources: tuple[tuple[str, float], ...]
     confidence: float = 1.0
     kind: str = "channel"
+    signed: bool = False
 
     def __post_init__(self) -> None:
         if not self.target or len(self.target) > MAX_NAME:
@@ -79,9 +82,18 @@ class MappingEntry:
 
     @property
     def main_sources(self) -> tuple[str, ...]:
-        """ARKit names with the largest weight: what the target is for. Lesser ones only lend to it."""
-        largest = max((abs(weight) for _, weight in self.sources), default=0.0)
-        return tuple(name for name, weight in self.sources if weight and abs(weight) >= largest * 0.999)
+        """ARKit names that the target is for: those with the largest weight; a bone is for all of its sources."""
+        if self.kind == "bone":
+            return tuple(name for name, weight in self.sources if weight)
+        rising = [weight for _, weight in self.sources if weight > 0]
+        largest = max(rising or [-weight for _, weight in self.sources], default=0.0)
+        share = {name: weight if rising else -weight for name, weight in self.sources}
+        return tuple(name for name, weight in share.items() if weight and weight >= largest * 0.999)
+
+    @property
+    def held_at_zero(self) -> bool:
+        """Whether results below 0 are cut: a channel with negative weights that does not work both ways."""
+        return self.kind == "channel" and not self.signed and any(weight < 0 for _, weight in self.sources)
 
     def row(self) -> npt.NDArray[np.float64]:
         """Return the weights as (52,) in ``ARKIT_NAMES`` order."""
@@ -165,6 +177,8 @@ class Mapping:
         source = np.asarray(values, np.float64)
         weights = self.weights()
         result = source @ weights
+        held = [column for column, entry in enumerate(self.entries) if entry.held_at_zero]
+        result[:, held] = np.maximum(result[:, held], 0)
         poses, steps = list(self.of_kind("pose")), list(self.of_kind("step"))
         if poses:
             result[:, poses] = solve_poses(source, self._mouths("pose"))
@@ -255,13 +269,7 @@ class Mapping:
 
     def to_json(self) -> str:
         """Return the mapping as JSON text, one line for each entry."""
-        lines = [
-            json.dumps(
-                {"target": e.target, "kind": e.kind, "confidence": round(e.confidence, 3), "sources": dict(e.sources)},
-                ensure_ascii=False,
-            )
-            for e in self.entries
-        ]
+        lines = [json.dumps(_record(entry), ensure_ascii=False) for entry in self.entries]
         head = f'{{"format": "{FORMAT}", "version": {VERSION}, "profile": {json.dumps(self.profile)},\n "entries": ['
         return head + (("\n  " + ",\n  ".join(lines) + "\n ") if lines else "") + "]}\n"
 
@@ -315,6 +323,11 @@ def _refuse_constant(text: str) -> float:
     raise MappingError(f"{text} is not a number that JSON allows")
 
 
+def _record(entry: MappingEntry) -> dict[str, object]:
+    record: dict[str, object] = {"target": entry.target, "kind": entry.kind, "confidence": round(entry.confidence, 3)}
+    return record | ({"signed": True} if entry.signed else {}) | {"sources": dict(entry.sources)}
+
+
 def _entry(index: int, value: object) -> MappingEntry:
     where = f"entry {index}"
     if not isinstance(value, dict) or not isinstance(value.get("target"), str):
@@ -322,4 +335,5 @@ def _entry(index: int, value: object) -> MappingEntry:
     kind, confidence = value.get("kind", "channel"), value.get("confidence", 1.0)
     if not isinstance(kind, str) or isinstance(confidence, bool) or not isinstance(confidence, int | float):
         raise MappingError(f"{where}: kind must be text and confidence a number")
-    return MappingEntry(value["target"], sources_from(value.get("sources"), where), float(confidence), kind)
+    signed = value.get("signed", False) is True
+    return MappingEntry(value["target"], sources_from(value.get("sources"), where), float(confidence), kind, signed)
