@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..blendshape_rigs.avatar import ProxyAvatar, load_proxy_avatar
+from .avatar_rig import add_shape
 from .head_pose import to_blender
 from .materials import COLOUR_ATTRIBUTE, linear, set_colour
 
@@ -156,14 +157,12 @@ def add_look_keys(head: Any, avatar: ProxyAvatar) -> None:
     """Add the shape keys of identity, and the one that hides the hair."""
     basis = to_blender(avatar.vertices - avatar.neck_pivot)
     for name, deltas in avatar.identities.items():
-        key = head.shape_key_add(name=IDENTITY_PREFIX + name, from_mix=False)
-        key.slider_min = -1.0
-        key.data.foreach_set("co", (basis + to_blender(deltas)).ravel())
+        add_shape(head, IDENTITY_PREFIX + name, basis + to_blender(deltas)).slider_min = -1.0
     hair = avatar.triangles[avatar.triangle_materials == avatar.materials.index("hair")]
     hidden = basis.copy()
     rows = np.unique(hair)
     hidden[rows] = basis[rows].mean(axis=0)
-    head.shape_key_add(name=HAIR_HIDDEN, from_mix=False).data.foreach_set("co", hidden.ravel())
+    add_shape(head, HAIR_HIDDEN, hidden)
 
 
 def apply_look(head: Any, look: Look) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from ..blendshape_rigs.arkit import ARKIT_NAMES
 from ..blendshape_rigs.avatar import ProxyAvatar, load_proxy_avatar
 from .avatar_look import Look, add_look_keys, apply_look
-from .avatar_rig import add_rig, drive_correctives, drive_lids
+from .avatar_rig import add_rig, add_shape, drive_correctives, drive_lids
 from .head_pose import to_blender
 from .materials import COLOUR_ATTRIBUTE, material
 
@@ -49,8 +49,7 @@ def _add_shape_keys(head: Any, avatar: ProxyAvatar) -> None:
     basis = to_blender(avatar.vertices - avatar.neck_pivot)
     head.shape_key_add(name="Basis", from_mix=False)
     for name, delta in zip(ARKIT_NAMES, to_blender(avatar.deltas), strict=True):
-        key = head.shape_key_add(name=name, from_mix=False)
-        key.data.foreach_set("co", (basis + delta).ravel())
+        add_shape(head, name, basis + delta)
     head.data.shape_keys.name = head.name
 
 

@@ -75,6 +75,14 @@ def _add_weights(head: Any, avatar: ProxyAvatar) -> None:
         head.vertex_groups.new(name=name).add(np.flatnonzero(sides == number).tolist(), 1.0, "REPLACE")
 
 
+def add_shape(head: Any, name: str, points: npt.NDArray[np.float32]) -> Any:
+    """Add the shape key ``name`` at value 0 to ``head`` and return it; ``points`` (V, 3) metres at value 1."""
+    key = head.shape_key_add(name=name, from_mix=False)
+    key.value = 0.0  # Blender 5.0 begins at 1
+    key.data.foreach_set("co", points.ravel())
+    return key
+
+
 def _variable(driver: Any, name: str, kind: str, **target: Any) -> None:
     """Add a variable to ``driver`` that reads the ``target``'s fields."""
     variable = driver.variables.new()
@@ -127,8 +135,7 @@ def drive_lids(head: Any, rig: Any, avatar: ProxyAvatar) -> None:
     for bone, side in zip(EYE_BONES, ("Left", "Right"), strict=True):
         for direction, full in (("Down", _PITCH_LIMITS[0]), ("Up", _PITCH_LIMITS[1])):
             delta = to_blender(avatar.deltas[ARKIT_INDEX[f"eyeLook{direction}{side}"]]) * lids[:, None]
-            key = head.shape_key_add(name=f"{CORRECTIVE_PREFIX}lid {direction.lower()} {side.lower()}", from_mix=False)
-            key.data.foreach_set("co", (basis + delta).ravel())
+            key = add_shape(head, f"{CORRECTIVE_PREFIX}lid {direction.lower()} {side.lower()}", basis + delta)
             driver = key.driver_add("value").driver
             driver.expression = f"min(max(pitch / {full:.6f}, 0.0), 1.0)"
             _variable(
@@ -147,8 +154,7 @@ def drive_correctives(head: Any, avatar: ProxyAvatar) -> None:
     basis = to_blender(avatar.vertices - avatar.neck_pivot)
     names = tuple(ARKIT_INDEX)
     for corrective in avatar.correctives:
-        key = head.shape_key_add(name=CORRECTIVE_PREFIX + corrective.name, from_mix=False)
-        key.data.foreach_set("co", (basis + to_blender(corrective.deltas)).ravel())
+        key = add_shape(head, CORRECTIVE_PREFIX + corrective.name, basis + to_blender(corrective.deltas))
         driver = key.driver_add("value").driver
         letters = "abcdefgh"[: len(corrective.drivers)]
         # Blender evaluates arithmetic, min and max itself: no script has to be allowed.

@@ -7,9 +7,11 @@ from typing import Any
 
 import bpy
 import numpy as np
+import numpy.typing as npt
 from mathutils import Vector
 
 from . import compat
+from .character import mapping_of, shape_targets
 
 _LIGHTS = (
     ("Key", (0.55, -0.9, 0.55), 14.0, 0.5),
@@ -17,18 +19,28 @@ _LIGHTS = (
     ("Rim", (-0.35, 0.7, 0.6), 12.0, 0.4),
 )
 """Name, place in metres from the middle of the head, power in watts, size in metres."""
+_MOVING = 0.03  # share of the largest displacement that makes a vertex part of the face
+_HEAD_HEIGHT = 1.75  # heights of the moving face that a picture shows
+_HEAD_RISE = 0.12  # of the same, from the middle of the face to the middle of the picture
 
 
-def _bounds(head: Any) -> tuple[Vector, float]:
-    """Return where to look (m, world; a little above the middle) and the height (m) of ``head``."""
-    points = np.empty(len(head.data.vertices) * 3, np.float32)
-    head.data.vertices.foreach_get("co", points)
-    points = points.reshape(-1, 3)
-    low, high = points.min(axis=0), points.max(axis=0)
-    height = float(high[2] - low[2])
-    middle = (low + high) / 2
-    middle[2] += 0.1 * height
-    return head.matrix_world @ Vector(middle.tolist()), height
+def _points(data: Any) -> npt.NDArray[np.float32]:
+    points = np.empty(len(data) * 3, np.float32)
+    data.foreach_get("co", points)
+    return points.reshape(-1, 3)
+
+
+def _face(head: Any) -> tuple[Vector, float]:
+    """Return the middle (m, world) and the height (m) of the part of ``head`` that its expressions move."""
+    rest = _points(head.data.vertices)
+    moved = np.zeros(len(rest), np.float32)
+    for target in shape_targets(head, mapping_of(head)):
+        if target.mesh == head:
+            moved = np.maximum(moved, np.abs(_points(target.key.data) - rest).max(axis=1))
+    face = rest[moved > _MOVING * moved.max()] if moved.any() else rest
+    scale = head.matrix_world
+    corners = [scale @ Vector(corner.tolist()) for corner in (face.min(axis=0), face.max(axis=0))]
+    return (corners[0] + corners[1]) / 2, abs(corners[1].z - corners[0].z)
 
 
 def _aim(item: Any, target: Vector) -> None:
@@ -52,7 +64,9 @@ def set_stage(scene: Any, head: Any, turn_degrees: float = 0.0) -> Any:
         turn_degrees: how far round to the subject's left the camera stands.
     """
     bpy.context.view_layer.update()
-    middle, height = _bounds(head)
+    middle, face_height = _face(head)
+    height = _HEAD_HEIGHT * face_height
+    middle.z += _HEAD_RISE * face_height
     lens = bpy.data.cameras.get("Face Camera") or bpy.data.cameras.new("Face Camera")
     lens.lens = 85.0
     lens.clip_start = 0.01
