@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import bpy
 import numpy as np
 
+from ..blendshape_rigs.arkit import ARKIT_NAMES
 from ..blendshape_rigs.mapping import BoneChannel, Mapping, MappingError, auto_map
 from ..blendshape_rigs.mapping import profile as mapping_profile
 from . import compat
@@ -133,6 +134,11 @@ def _key_names(character: Any, driven: bool) -> tuple[str, ...]:
     return tuple(dict.fromkeys(key.name for key in keys))
 
 
+def _bone_mapping(armature: Any) -> Mapping:
+    found = _automatic(tuple(bone.name for bone in armature.data.bones))
+    return found.only(entry.target for entry in found.entries if entry.kind == "bone")
+
+
 def automatic_mapping(character: Any) -> Mapping:
     """Return the best mapping for the shape keys of all meshes of ``character``, or for the bones of its armature.
 
@@ -143,8 +149,7 @@ def automatic_mapping(character: Any) -> Mapping:
     armature = armature_of(character)
     if armature is None:
         return shapes
-    bones = _automatic(tuple(bone.name for bone in armature.data.bones))
-    bones = bones.only(entry.target for entry in bones.entries if entry.kind == "bone")
+    bones = _bone_mapping(armature)
     return bones if len(bones.missing) < len(shapes.missing) else shapes
 
 
@@ -166,6 +171,12 @@ def profile_title(mapping: Mapping) -> str:
         return mapping_profile(mapping.profile).title
     except MappingError:
         return mapping.profile  # one of another version of the add-on
+
+
+def target_names(character: Any) -> list[str]:
+    """Return the names of the shape keys of all meshes of ``character``, and of the bone axes that its mapping has."""
+    bones = [entry.target for entry in automatic_mapping(character).entries if entry.kind == "bone"]
+    return list(dict.fromkeys([*(key.name for item in _family(character) for key in own_keys(item)), *bones]))
 
 
 def is_driven(key: Any) -> bool:
@@ -226,12 +237,9 @@ def _listed(names: list[str]) -> str:
     return f"{shown} and {len(names) - _NAMED} more" if len(names) > _NAMED else shown
 
 
-def _link_problem(character: Any) -> str:
-    if character.library is not None:
-        return f"'{character.name}' is linked from another file: press Make Library Override, or make it local"
-    if own_keys(character) and character.data.library is not None:
-        return f"The mesh of '{character.name}' is linked from another file: press Make Library Override"
-    return ""
+def is_linked(character: Any) -> bool:
+    """Tell whether ``character`` or its mesh is linked from another file, so that it holds no animation here."""
+    return character.library is not None or bool(own_keys(character) and character.data.library is not None)
 
 
 def problem_with(character: Any) -> str:
@@ -240,9 +248,8 @@ def problem_with(character: Any) -> str:
         return NOBODY
     if character.type != "MESH":
         return f"'{character.name}' is no mesh: choose the mesh of the face"
-    problem = _link_problem(character)
-    if problem:
-        return problem
+    if is_linked(character):
+        return f"'{character.name}' is linked from another file: press Make Library Override, or make it local"
     try:
         mapping = mapping_of(character)
     except MappingError as error:
@@ -320,20 +327,44 @@ def head_problem(character: Any) -> str:
     return f"{problem}, or switch Head Motion off" if problem else ""
 
 
-def character_from(item: Any) -> Any | None:
-    """Return the mesh that talks when the object ``item`` is meant: itself, or the likeliest below it; else None.
+def _likelihood(item: Any) -> tuple[int, int, int]:
+    keys = own_keys(item)
+    reached = len(ARKIT_NAMES) - len(_automatic(tuple(key.name for key in keys)).missing)
+    return reached, len(keys), len(item.data.vertices)
 
-    For an armature that is the mesh with most shape keys that it carries; for an empty that shows a collection, the
-    one with most in that collection.
+
+def likeliest(items: Iterable[Any]) -> Any | None:
+    """Return the mesh among the objects ``items`` whose shape keys carry most of a performance; None without meshes."""
+    return max((item for item in items if item.type == "MESH"), key=_likelihood, default=None)
+
+
+def character_from(item: Any) -> Any | None:
+    """Return the mesh that talks when the object ``item`` is meant: itself, or the likeliest that hangs on it.
+
+    None where there is none. On an armature hang the meshes that it carries, on an empty those of its collection.
     """
-    if item is None:
-        return None
-    if item.type == "MESH":
+    if item is None or item.type == "MESH":
         return item
     if item.type == "ARMATURE":
-        carried = [mesh for mesh in bpy.data.objects if mesh.type == "MESH" and armature_of(mesh) == item]
-    elif item.type == "EMPTY" and item.instance_collection is not None:
-        carried = [mesh for mesh in item.instance_collection.all_objects if mesh.type == "MESH"]
-    else:
-        carried = [mesh for mesh in item.children_recursive if mesh.type == "MESH"]
-    return max(carried, key=lambda mesh: len(own_keys(mesh)), default=None)
+        return likeliest(mesh for mesh in bpy.data.objects if mesh.type == "MESH" and armature_of(mesh) == item)
+    if item.type == "EMPTY" and item.instance_collection is not None:
+        return likeliest(item.instance_collection.all_objects)
+    return likeliest(item.children_recursive)
+
+
+def can_be_chosen(item: Any) -> bool:
+    """Tell whether the object ``item`` belongs in the list of characters: a mesh with shape keys or on face bones."""
+    if item.type != "MESH":
+        return False
+    if own_keys(item):
+        return True
+    armature = armature_of(item)
+    return armature is not None and bool(_bone_mapping(armature).entries)
+
+
+def turns_by_default(character: Any) -> bool:
+    """Tell whether head pose should go to ``character`` unless somebody says otherwise: its head bone is free."""
+    target = head_target(character)
+    return (
+        target is not None and target.bone is not None and not problem_with(character) and not head_problem(character)
+    )

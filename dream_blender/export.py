@@ -146,8 +146,8 @@ _SCENE_EXPORTERS: dict[str, tuple[str, Callable[[Path, Any], None]]] = {
     ".usdz": ("wm.usd_export", _export_usd),
     ".abc": ("wm.alembic_export", _export_alembic),
 }
-_CURVE_SUFFIXES = (".csv", ".json", ".npz")
-SUFFIXES = (*_SCENE_EXPORTERS, *_CURVE_SUFFIXES)
+CURVE_SUFFIXES = (".csv", ".json", ".npz")
+SUFFIXES = (*_SCENE_EXPORTERS, *CURVE_SUFFIXES)
 """The file suffixes that :func:`export_take` writes."""
 
 
@@ -185,7 +185,7 @@ def export_take(context: Any, character: Any, path: Path) -> None:
     first, last = frame_range(character)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
-    if suffix in _CURVE_SUFFIXES:
+    if suffix in CURVE_SUFFIXES:
         write_curves(read_take(character, first, last, scene_fps(context.scene), first), path)
     else:
         _write_scene_format(context, character, path, first, last)

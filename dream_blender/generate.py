@@ -11,7 +11,7 @@ import numpy as np
 
 from ..blendshape_rigs.curves import FaceCurves
 from . import server_status
-from .character import problem_with
+from .character import can_be_chosen, character_from, head_problem, notes_on, problem_with, turns_by_default
 from .client import ServerClient, health_of
 from .job import Done, Failed, Job, Progress
 from .preferences import server_address
@@ -72,11 +72,39 @@ def recording_of(scene: Any) -> Recording:
     return recording_of_file(settings.audio_path, scene.frame_start)
 
 
-def disabled_reason(scene: Any) -> str:
+def chosen_character(context: Any) -> Any | None:
+    """Return the character of the sidebar: the chosen one, else the active object if it could be one, else None."""
+    chosen = context.scene.dream_talk.character
+    if chosen is not None:
+        return chosen
+    active = character_from(context.view_layer.objects.active)
+    return active if active is not None and can_be_chosen(active) else None
+
+
+def adopt_character(context: Any) -> Any | None:
+    """Write the character of :func:`chosen_character` into the sidebar's settings, and return it."""
+    settings, character = context.scene.dream_talk, chosen_character(context)
+    if settings.character is None and character is not None:
+        settings.character = character
+    return character
+
+
+def character_problem(context: Any) -> str:
+    """Return why the character of the sidebar cannot take a performance, as one sentence; empty when it can."""
+    settings, character = context.scene.dream_talk, chosen_character(context)
+    reason = problem_with(character)
+    if reason or character is None:
+        return reason
+    # Head Motion is set when the character is chosen; until then it is what it would be set to.
+    wanted = settings.head_motion if settings.character is not None else turns_by_default(character)
+    return head_problem(character) if wanted else ""
+
+
+def disabled_reason(context: Any) -> str:
     """Return why Generate cannot run now, as one sentence; empty when it can."""
-    settings = scene.dream_talk
-    reason = problem_with(settings.character)
-    if not reason and settings.character.name in active:
+    settings, character = context.scene.dream_talk, chosen_character(context)
+    reason = character_problem(context)
+    if not reason and character is not None and character.name in active:
         reason = "A take for this character is being made"
     if not reason and settings.audio_source == "STRIP" and not settings.strip_name:
         reason = "Choose a sound strip"
@@ -94,10 +122,11 @@ def prepare(context: Any) -> Generation:
         ServerError: when no server can be used.
     """
     scene = context.scene
-    reason = disabled_reason(scene)
+    reason = disabled_reason(context)
     if reason:
         raise TakeError(reason)
-    settings = scene.dream_talk
+    settings, character = scene.dream_talk, adopt_character(context)
+    assert character is not None  # disabled_reason saw to it
     recording = recording_of(scene)
     address = server_address(context)
     health_of(address)
@@ -106,7 +135,7 @@ def prepare(context: Any) -> Generation:
     return Generation(
         job=Job(ServerClient(address), recording.path, options),
         scene=scene.name,
-        character=settings.character.name,
+        character=character.name,
         recording=recording,
         take_name=f"{recording.path.stem} {settings.emotion} {settings.seed}",
         fps=fps,
@@ -149,6 +178,11 @@ def key_generation(generation: Generation) -> Any:
     if generation.set_range:
         scene.frame_start, scene.frame_end = frame_range(character)
     return action
+
+
+def keyed_message(character: Any, action: Any) -> str:
+    """Return what has been keyed on ``character`` and what was left out, in words."""
+    return ". ".join([f"Keyed '{action.name}'", *notes_on(character)])
 
 
 def _empty_messages(generation: Generation) -> Done | Failed | None:

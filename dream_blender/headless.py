@@ -20,7 +20,8 @@ from ..blendshape_rigs.curves import CurvesError, FaceCurves
 from ..blendshape_rigs.filters import resample
 from ..blendshape_rigs.formats import read_curves
 from . import compat
-from .avatar_object import is_avatar, spawn_avatar
+from .avatar_object import spawn_avatar
+from .character import likeliest, turns_by_default
 from .export import SUFFIXES, ExportError, export_take
 from .sound import Recording, place_sound
 from .stage import render_still, set_picture, set_stage
@@ -60,10 +61,10 @@ def _open_character(path: Path | None) -> Any:
         bpy.ops.wm.usd_import(filepath=str(path))
     else:
         raise ExportError(f"{path.name} is no character file this Blender reads: use .blend, .fbx, .glb or .usd")
-    meshes = sorted(bpy.data.objects, key=lambda item: len(arkit_keys(item)), reverse=True)
-    if not meshes or not arkit_keys(meshes[0]):
-        raise TakeError(f"{path.name} has no mesh with ARKit-named shape keys such as jawOpen")
-    return meshes[0]
+    character = likeliest(bpy.data.objects)
+    if character is None:
+        raise TakeError(f"{path.name} has no mesh")
+    return character
 
 
 def _prepare(curves: FaceCurves, character_path: Path | None, fps: float | None) -> tuple[Any, FaceCurves]:
@@ -74,7 +75,7 @@ def _prepare(curves: FaceCurves, character_path: Path | None, fps: float | None)
     rate = scene.render.fps / scene.render.fps_base
     if abs(rate - curves.fps) > 1e-3 * curves.fps:
         curves = resample(curves, rate)
-    key_take(character, curves, "Take", _FIRST_FRAME, rate, head=is_avatar(character))
+    key_take(character, curves, "Take", _FIRST_FRAME, rate, head=turns_by_default(character))
     scene.frame_start, scene.frame_end = frame_range(character)
     scene.frame_set(scene.frame_start)
     return character, curves
@@ -139,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     render.set_defaults(run=render_command)
     for command in (export, render):
         command.add_argument("--curves", type=Path, required=True, help="curves as .npz, .json or .csv")
-        command.add_argument("--character", type=Path, help="a .blend, .fbx, .glb or .usd with ARKit shape keys")
+        command.add_argument("--character", type=Path, help="a .blend, .fbx, .glb or .usd whose face has shape keys")
         command.add_argument("-o", "--out", type=Path, required=True)
     return parser
 

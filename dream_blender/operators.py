@@ -12,12 +12,12 @@ import bpy
 from ..blendshape_rigs.curves import CurvesError
 from ..blendshape_rigs.formats import READERS, read_curves
 from . import generate, server_process, server_status
-from .character import problem_with
+from .character import NOBODY
 from .client import ServerError
-from .export import ExportError, export_take
+from .export import CURVE_SUFFIXES, ExportError, export_take
 from .preferences import preferences, start_server
 from .sound import SoundError
-from .take import NO_TAKE, TakeError, frame_range, key_take, scene_fps, take_of
+from .take import NO_TAKE, TakeError, frame_range, key_take, scene_fps, take_of, unread_channels
 
 
 class DREAMTALK_OT_generate(bpy.types.Operator):
@@ -30,7 +30,7 @@ class DREAMTALK_OT_generate(bpy.types.Operator):
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Tell whether everything that a take needs is chosen."""
-        reason = generate.disabled_reason(context.scene)
+        reason = generate.disabled_reason(context)
         if reason:
             cls.poll_message_set(reason)
         return not reason
@@ -70,7 +70,8 @@ class DREAMTALK_OT_key_finished_take(bpy.types.Operator):
             generate.last_message[self.character] = (str(error), True)
             self.report({"WARNING"}, str(error))
             return {"CANCELLED"}
-        generate.last_message[self.character] = (f"Keyed '{action.name}'", False)
+        character = bpy.data.objects[self.character]
+        generate.last_message[self.character] = (generate.keyed_message(character, action), False)
         return {"FINISHED"}
 
 
@@ -82,7 +83,7 @@ class DREAMTALK_OT_cancel(bpy.types.Operator):
 
     def execute(self, context: Any) -> set[str]:
         """Ask the work to stop."""
-        character = context.scene.dream_talk.character
+        character = generate.chosen_character(context)
         if character is not None:
             generate.cancel(character.name)
         return {"FINISHED"}
@@ -103,7 +104,7 @@ class DREAMTALK_OT_import_curves(bpy.types.Operator):
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Tell whether a character is chosen that can be keyed."""
-        reason = problem_with(context.scene.dream_talk.character)
+        reason = generate.character_problem(context)
         if reason:
             cls.poll_message_set(reason)
         return not reason
@@ -117,10 +118,11 @@ class DREAMTALK_OT_import_curves(bpy.types.Operator):
         """Key the file."""
         scene, settings = context.scene, context.scene.dream_talk
         path = Path(bpy.path.abspath(self.filepath))
+        character = generate.adopt_character(context)
         try:
             curves = read_curves(path)
-            key_take(
-                settings.character,
+            action = key_take(
+                character,
                 curves,
                 path.stem,
                 scene.frame_start - curves.start * scene_fps(scene),
@@ -131,7 +133,8 @@ class DREAMTALK_OT_import_curves(bpy.types.Operator):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         if settings.set_range:
-            scene.frame_start, scene.frame_end = frame_range(settings.character)
+            scene.frame_start, scene.frame_end = frame_range(character)
+        self.report({"INFO"}, generate.keyed_message(character, action))
         return {"FINISHED"}
 
 
@@ -148,9 +151,9 @@ class DREAMTALK_OT_export(bpy.types.Operator):
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Tell whether the character has a take."""
-        character = context.scene.dream_talk.character
+        character = generate.chosen_character(context)
         if character is None:
-            cls.poll_message_set("Choose a character first")
+            cls.poll_message_set(NOBODY)
         elif take_of(character) is None:
             cls.poll_message_set(NO_TAKE)
         elif context.mode != "OBJECT":
@@ -163,7 +166,7 @@ class DREAMTALK_OT_export(bpy.types.Operator):
         """Ask where to write."""
         settings = context.scene.dream_talk
         suffix = f".{settings.export_format.lower()}"
-        action = take_of(settings.character)
+        action = take_of(generate.chosen_character(context))
         assert action is not None  # poll saw to it
         self.filepath = bpy.path.ensure_ext(bpy.path.clean_name(action.name), suffix)
         self.filter_glob = f"*{suffix}"
@@ -172,13 +175,21 @@ class DREAMTALK_OT_export(bpy.types.Operator):
 
     def execute(self, context: Any) -> set[str]:
         """Write the file."""
-        path = Path(bpy.path.abspath(self.filepath))
+        path, character = Path(bpy.path.abspath(self.filepath)), generate.chosen_character(context)
         try:
-            export_take(context, context.scene.dream_talk.character, path)
+            export_take(context, character, path)
         except (ExportError, TakeError, CurvesError, OSError) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"Wrote {path}")
+        unread = unread_channels(character) if path.suffix.lower() in CURVE_SUFFIXES else ()
+        if unread:
+            named = ", ".join(unread[:3]) + (" and more" if len(unread) > 3 else "")
+            said = (
+                f"Wrote {path}. {len(unread)} of 52 channels are no exact copy: this character lacks or shares {named}"
+            )
+            self.report({"WARNING"}, said)
+        else:
+            self.report({"INFO"}, f"Wrote {path}")
         return {"FINISHED"}
 
 

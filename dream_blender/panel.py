@@ -8,9 +8,11 @@ from typing import Any
 
 import bpy
 
-from . import generate, server_status
+from . import avatar_options, generate, mapping_list, server_status
+from .avatar_object import is_avatar
+from .character import edited_mapping, is_linked, mapping_of, meshes_of, notes_on, problem_with, profile_title
 from .preferences import preferences
-from .take import arkit_keys, take_of
+from .take import take_of
 
 _NARROW = 34  # characters that fit the sidebar at its usual width
 
@@ -45,7 +47,7 @@ class DREAMTALK_PT_speak(_Sidebar, bpy.types.Panel):
         """Draw the panel."""
         settings = context.scene.dream_talk
         self._draw_server(context)
-        self._draw_character(settings)
+        self._draw_character(context)
         self._draw_recording(settings)
         column = self.layout.column(align=True)
         column.prop(settings, "emotion")
@@ -58,7 +60,7 @@ class DREAMTALK_PT_speak(_Sidebar, bpy.types.Panel):
         sub = row.row()
         sub.active = settings.audio_source == "FILE"
         sub.prop(settings, "add_sound")
-        self._draw_generate(settings)
+        self._draw_generate(context)
 
     def _draw_server(self, context: Any) -> None:
         text, reachable = server_status.line()
@@ -73,15 +75,30 @@ class DREAMTALK_PT_speak(_Sidebar, bpy.types.Panel):
             row.label(text="Start it: dreamtalk serve", icon="BLANK1")
             row.operator("dream_talk.copy_command", text="", icon="COPYDOWN")
 
-    def _draw_character(self, settings: Any) -> None:
+    def _draw_character(self, context: Any) -> None:
+        settings = context.scene.dream_talk
         column = self.layout.column(align=True)
-        column.prop(settings, "character", text="")
+        row = column.row(align=True)
+        row.prop(settings, "character", text="")
+        row.operator("dream_talk.use_active", text="", icon="RESTRICT_SELECT_OFF")
         column.operator("dream_talk.add_avatar", icon="OUTLINER_OB_ARMATURE")
+        character = generate.chosen_character(context)
+        if character is None:
+            return
+        if settings.character is None:
+            column.label(text=f"Active: {character.name}", icon="OBJECT_DATA", translate=False)
+        if is_linked(character):
+            column.operator("dream_talk.make_override", icon="LIBRARY_DATA_OVERRIDE")
+            return
         if settings.character is not None:
-            found = len(arkit_keys(settings.character))
-            if found < 52:
-                column.label(text=f"{found} of 52 ARKit shapes", icon="SHAPEKEY_DATA")
             column.prop(settings, "head_motion")
+        problem = generate.character_problem(context)
+        if problem:
+            _wrapped(column, problem, "ERROR")
+            return
+        mapping = mapping_of(character)
+        reached = 52 - len(mapping.missing)
+        column.label(text=f"{profile_title(mapping)}: {reached} of 52 channels", icon="SHAPEKEY_DATA", translate=False)
 
     def _draw_recording(self, settings: Any) -> None:
         column = self.layout.column(align=True)
@@ -91,8 +108,9 @@ class DREAMTALK_PT_speak(_Sidebar, bpy.types.Panel):
         else:
             column.prop(settings, "strip_name", text="", icon="SOUND")
 
-    def _draw_generate(self, settings: Any) -> None:
-        name = settings.character.name if settings.character else ""
+    def _draw_generate(self, context: Any) -> None:
+        character = generate.chosen_character(context)
+        name = character.name if character is not None else ""
         generation = generate.active.get(name)
         if generation is not None:
             row = self.layout.row(align=True)
@@ -108,6 +126,60 @@ class DREAMTALK_PT_speak(_Sidebar, bpy.types.Panel):
             _wrapped(self.layout, text, "ERROR" if failed else "CHECKMARK")
 
 
+class DREAMTALK_PT_mapping(_Sidebar, bpy.types.Panel):
+    """What drives each shape of the character."""
+
+    bl_idname = "DREAMTALK_PT_mapping"
+    bl_label = "Shapes of the Character"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Tell whether a character is chosen whose mapping can be shown."""
+        character = context.scene.dream_talk.character
+        return character is not None and not is_linked(character)
+
+    def draw(self, context: Any) -> None:
+        """Draw the panel."""
+        settings, layout = context.scene.dream_talk, self.layout
+        character = settings.character
+        problem = problem_with(character)
+        if problem:
+            _wrapped(layout, problem, "ERROR")
+            layout.operator("dream_talk.mapping_reset", icon="LOOP_BACK")
+            return
+        mapping_list.refill_when_stale(context.scene)
+        mapping = mapping_of(character)
+        origin = "edited" if edited_mapping(character) else "automatic"
+        layout.label(text=f"{profile_title(mapping)}, {origin}", translate=False)
+        meshes = meshes_of(character)
+        if len(meshes) > 1:
+            _wrapped(layout, f"{len(meshes)} meshes: {', '.join(mesh.name for mesh in meshes)}", "OUTLINER_OB_MESH")
+        for note in notes_on(character):
+            _wrapped(layout, note, "INFO")
+        mapping_list.draw_rows(layout, settings)
+        if settings.mapping_error:
+            _wrapped(layout, settings.mapping_error, "ERROR")
+
+
+class DREAMTALK_PT_look(_Sidebar, bpy.types.Panel):
+    """The look of the avatar."""
+
+    bl_idname = "DREAMTALK_PT_look"
+    bl_label = "Look of the Avatar"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Tell whether the character is an avatar."""
+        character = context.scene.dream_talk.character
+        return character is not None and is_avatar(character)
+
+    def draw(self, context: Any) -> None:
+        """Draw the panel."""
+        avatar_options.draw(self.layout, context)
+
+
 class DREAMTALK_PT_files(_Sidebar, bpy.types.Panel):
     """Takes in and out of files."""
 
@@ -117,7 +189,7 @@ class DREAMTALK_PT_files(_Sidebar, bpy.types.Panel):
     def draw(self, context: Any) -> None:
         """Draw the panel."""
         settings = context.scene.dream_talk
-        action = take_of(settings.character)
+        action = take_of(generate.chosen_character(context))
         self.layout.label(text=action.name if action else "No take yet", icon="ACTION")
         self.layout.operator("dream_talk.import_curves", icon="IMPORT")
         column = self.layout.column(align=True)

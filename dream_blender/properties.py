@@ -9,9 +9,10 @@ from typing import Any
 import bpy
 
 from ..blendshape_rigs.arkit import EMOTIONS
-from .avatar_object import is_avatar
+from . import mapping_list
+from .character import can_be_chosen, turns_by_default
+from .mapping_list import DREAMTALK_PG_mapping_row
 from .sound import sound_strips
-from .take import arkit_keys
 
 _FORMATS = (
     ("FBX", "FBX", "For Unreal, Unity and Maya"),
@@ -26,12 +27,13 @@ _FORMATS = (
 
 
 def _is_character(_settings: Any, item: Any) -> bool:
-    return bool(arkit_keys(item))
+    return can_be_chosen(item)
 
 
 def _character_chosen(settings: Any, _context: Any) -> None:
     if settings.character is not None:
-        settings.head_motion = is_avatar(settings.character)
+        settings.head_motion = turns_by_default(settings.character)
+        mapping_list.refill(settings)
 
 
 def _strip_names(_settings: Any, context: Any, _typed: str) -> list[str]:
@@ -43,14 +45,15 @@ class DREAMTALK_PG_settings(bpy.types.PropertyGroup):
 
     character: bpy.props.PointerProperty(
         name="Character",
-        description="The mesh that talks: the DREAM-Talk avatar, or your own with ARKit-named shape keys",
+        description="The mesh that talks: the DREAM-Talk avatar, or your own with shape keys or face bones. "
+        "Left empty, it is the active object",
         type=bpy.types.Object,
         poll=_is_character,
         update=_character_chosen,
     )
     head_motion: bpy.props.BoolProperty(
         name="Head Motion",
-        description="Turn and move the object itself by the head pose. Leave it off for a mesh with a body",
+        description="Turn the head bone by the head pose; without an armature, the object itself",
         default=True,
     )
     audio_source: bpy.props.EnumProperty(
@@ -96,6 +99,13 @@ class DREAMTALK_PG_settings(bpy.types.PropertyGroup):
         name="Set Frame Range", description="Make the scene as long as the take", default=True
     )
     export_format: bpy.props.EnumProperty(name="Format", description="Kind of file to write", items=_FORMATS)
+
+    mapping_rows: bpy.props.CollectionProperty(type=DREAMTALK_PG_mapping_row)
+    mapping_row: bpy.props.IntProperty(name="Row")
+    mapping_shown: bpy.props.StringProperty(
+        description="The mapping that the rows show, as JSON", options={"SKIP_SAVE"}
+    )
+    mapping_error: bpy.props.StringProperty(description="Why the rows are no mapping now")
 
     def emotion_weights(self) -> dict[str, float]:
         """Return the intensity by emotion name; neutral is the absence of all."""

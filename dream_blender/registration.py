@@ -6,14 +6,25 @@ from typing import Any
 
 import bpy
 
-from . import avatar_options, generate, operators, panel, server_process, server_status
+from . import (
+    avatar_options,
+    character_operators,
+    generate,
+    mapping_list,
+    operators,
+    panel,
+    server_process,
+    server_status,
+)
 from .preferences import DREAMTALK_AP_preferences
 from .properties import DREAMTALK_PG_settings
 
 CLASSES: tuple[Any, ...] = (
+    *mapping_list.CLASSES,
     DREAMTALK_PG_settings,
     DREAMTALK_AP_preferences,
     *avatar_options.CLASSES,
+    *character_operators.CLASSES,
     operators.DREAMTALK_OT_generate,
     operators.DREAMTALK_OT_key_finished_take,
     operators.DREAMTALK_OT_cancel,
@@ -23,6 +34,8 @@ CLASSES: tuple[Any, ...] = (
     operators.DREAMTALK_OT_stop_server,
     operators.DREAMTALK_OT_copy_command,
     panel.DREAMTALK_PT_speak,
+    panel.DREAMTALK_PT_mapping,
+    panel.DREAMTALK_PT_look,
     panel.DREAMTALK_PT_files,
 )
 

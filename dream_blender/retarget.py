@@ -117,11 +117,12 @@ def read_targets(character: Any, mapping: Mapping, sample: Sampler, frames: int)
 def unreadable_channels(mapping: Mapping) -> tuple[str, ...]:
     """Return the ARKit channels that cannot be read back from a take that ``mapping`` keyed.
 
-    These are the channels that reach no target, share one, or are only in mouth shapes.
+    These are the channels that reach no target, share one, are only in mouth shapes, or take a target below zero.
     """
     linear = [entry for entry in mapping.entries if entry.kind in ("channel", "bone")]
     weights = np.zeros((ARKIT_COUNT, 1)) if not linear else np.stack([entry.row() for entry in linear], axis=1)
     kept: npt.NDArray[np.float64] = weights @ np.linalg.pinv(weights)
     exact = (np.abs(kept - np.eye(ARKIT_COUNT)) < 1e-6).all(axis=0)
-    shapes = {name for entry in mapping.entries if entry not in linear for name, weight in entry.sources if weight}
+    cut = [entry for entry in mapping.entries if entry not in linear or entry.held_at_zero]
+    shapes = {name for entry in cut for name, weight in entry.sources if weight}
     return tuple(name for name, whole in zip(ARKIT_NAMES, exact, strict=True) if not whole or name in shapes)

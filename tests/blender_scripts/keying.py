@@ -91,18 +91,18 @@ for name in ("Basis", "JawOpen", "mouth_smile_left", "browDown_R"):
     cube.shape_key_add(name=name)
 cube.location = (1.0, 2.0, 3.0)
 settings.character = cube
-own = take.arkit_keys(cube)
+character = importlib.import_module(f"{MODULE}.dream_blender.character")
+own = character.mapping_of(cube).entries
 bpy.ops.dream_talk.import_curves(filepath=str(folder / "curves.npz"))
 report(
     {
-        "own_names": {arkit: key.name for arkit, key in own.items()},
+        "own_names": {entry.main_sources[0]: entry.target for entry in own},
         "own_head_motion": settings.head_motion,
         "own_moved": bool(compat.assigned_curves(cube)),
         "own_curves": len(compat.assigned_curves(cube.data.shape_keys)),
     }
 )
 cube.data.shape_keys.key_blocks["JawOpen"].driver_add("value")
-character = importlib.import_module(f"{MODULE}.dream_blender.character")
 report({"driven": " ".join(character.notes_on(cube))})
 settings.character = head
 
