@@ -75,7 +75,21 @@ _PHRASES: Final[dict[str, tuple[str, ...]]] = {
 _DIRECTIONS: Final = frozenset({"jawLeft", "jawRight", "mouthLeft", "mouthRight"})
 # Words that say where or when but not what.
 _EMPTY: Final = frozenset(
-    {"face", "facial", "shape", "key", "blend", "morph", "expression", "expressions", "ctrl", "geo"}
+    {
+        "face",
+        "facial",
+        "shape",
+        "key",
+        "blend",
+        "morph",
+        "body",
+        "head",
+        "mesh",
+        "expression",
+        "expressions",
+        "ctrl",
+        "geo",
+    }
 )
 
 
@@ -83,7 +97,8 @@ def guess(names: Sequence[str], entries: Sequence[MappingEntry], forbidden: froz
     """Return entries for ``names`` whose words tell an ARKit channel that ``entries`` do not reach.
 
     A name with a side only ever serves its own side; a name without one serves both. The surest guesses come first,
-    those with a side before those without; each name is used once, and two names share a channel only as its left and right half.
+    those with a side before those without; each name is used once, and two names share a channel only as its left and
+    right half.
 
     Args:
         names: names that no profile knows.

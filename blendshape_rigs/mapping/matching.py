@@ -108,7 +108,7 @@ def _shape_entries(family: Profile, names: Sequence[str]) -> list[MappingEntry]:
     prefixes = Counter(match.prefix for match in matches)
     # happyMouth_R is another shape than mouthRight, but a mesh may well be called Mouth.
     matches = [m for m in matches if m.sure or prefixes[m.prefix] >= 3 or not face_words().intersection(m.prefix)]
-    best = {}
+    best: dict[str, tuple[int, bool]] = {}
     for match in matches:
         key = match.entry.target
         best[key] = min(best.get(key, (99, True)), (match.rank, not match.sure))
