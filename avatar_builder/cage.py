@@ -16,7 +16,7 @@ from .topology import LIP_LOOP, RIGHT_LID_LOOP, Floats, Ints, facing_front
 
 SKULL_RINGS = 8
 NECK_RINGS = 3
-LID_EDGE = 0.0006
+LID_EDGE = 0.0009
 """Metres between the lids' inner edges and the eyeball: room for the cornea."""
 EYE_CENTRE_RIGHT = np.array([-EYE_CENTRE_X, 0.0, 0.0])
 EYE_CENTRE_LEFT = np.array([EYE_CENTRE_X, 0.0, 0.0])
@@ -192,8 +192,12 @@ def lid_rings(margin: Floats) -> tuple[Floats, Floats]:
     """Return the inner edge and the hidden ring of the right lids (16, 3) each, from the margin (16, 3)."""
     outward = margin - EYE_CENTRE_RIGHT
     distance = np.linalg.norm(outward, axis=1, keepdims=True)
-    inner = EYE_CENTRE_RIGHT + outward / distance * np.maximum(EYE_RADIUS + LID_EDGE, distance - 1.3 * LID_THICKNESS)
-    hidden_direction = _unit(outward * np.array([1.06, 1.25, 0.94]))
+    depth = np.maximum(EYE_RADIUS + LID_EDGE, distance - 1.3 * LID_THICKNESS)
+    inner = EYE_CENTRE_RIGHT + outward / distance * np.minimum(depth, distance - 0.0005)
+    # Up behind the upper lid, down behind the lower, outwards at the corners, wherever the lids are.
+    arch = np.sin(np.linspace(0.0, np.pi, 9))
+    behind = np.concatenate([arch, -arch[-2:0:-1]])[:, None] * np.array([0.0, 0.0015, 0.0])
+    hidden_direction = _unit(outward * np.array([1.06, 1.0, 0.94]) + behind)
     return inner, EYE_CENTRE_RIGHT + hidden_direction * (EYE_RADIUS - 0.0012)
 
 

@@ -25,6 +25,8 @@ EYE_REACH = 0.016
 """Metres along the skin that belong to a lip or a lid, and around an eye's centre that belong to the eyeball."""
 CORNER = 0.003
 """Metres around the corners of mouth and eyes, where both sides are one, that are left out."""
+HIDDEN = 0.0006
+"""Metres above the eyeball below which a lid's points are its hidden edge, which dips into the eyeball."""
 NEAR = 0.004
 """Metres: how far inside a part a point is looked for."""
 
@@ -44,8 +46,8 @@ class Depths:
 class RigParts:
     """Measures poses of one avatar.
 
-    Lips and lids are told apart by which margin is nearer along the skin. A lid's points that lie inside the eyeball
-    at rest (its hidden edge) are left out; so are the gums' roots, which are set into the jaws.
+    Lips and lids are told apart by which margin is nearer along the skin. The lids' hidden edges and the gums'
+    roots, which are set into eyeballs and jaws, are left out.
     """
 
     def __init__(self, avatar: ProxyAvatar) -> None:
@@ -67,7 +69,9 @@ class RigParts:
         for centre, (upper, lower) in zip(avatar.eye_centres[::-1], self.lids, strict=True):
             eye = _eyeball(rest, triangles, materials, label, centre)
             around = np.concatenate([upper.points, lower.points])
-            self.eyes.append((eye, around[eye.depths(rest, around, NEAR) == 0]))
+            radius = np.median(np.linalg.norm(rest[eye.points] - centre, axis=1))
+            clear = np.linalg.norm(rest[around] - centre, axis=1) > radius + HIDDEN
+            self.eyes.append((eye, around[clear]))
         self.teeth = Surface(triangles[materials == "teeth"])
         lip_points = np.intersect1d(
             np.concatenate([surface.points for surface in self.lips]), triangles[materials == "lips"]
