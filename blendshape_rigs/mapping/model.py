@@ -181,9 +181,9 @@ class Mapping:
         result[:, held] = np.maximum(result[:, held], 0)
         poses, steps = list(self.of_kind("pose")), list(self.of_kind("step"))
         if poses:
-            result[:, poses] = solve_poses(source, self._mouths("pose"))
+            result[:, poses] = solve_poses(self._for_mouths(source), self._mouths("pose"))
         if steps:
-            active = active_shapes(source, self._mouths("step"), fps)
+            active = active_shapes(self._for_mouths(source), self._mouths("step"), fps)
             result[:, steps] = active[:, None] == np.arange(len(steps))
         return result.astype(np.float32)
 
@@ -208,18 +208,27 @@ class Mapping:
         steps = self.of_kind("step")
         if not steps or not len(values):
             return ()
-        active = active_shapes(np.asarray(values, np.float64), self._mouths("step"), fps, minimum_hold)
+        source = self._for_mouths(np.asarray(values, np.float64))
+        active = active_shapes(source, self._mouths("step"), fps, minimum_hold)
         changes = np.flatnonzero(np.diff(active, prepend=-1))
         targets = self.targets
         return tuple(ShapeEvent(start + int(i) / fps, targets[steps[active[i]]]) for i in changes)
 
+    def _own(self) -> list[int]:
+        """Return the ARKit indices that have targets of their own, so that mouth shapes need not make them."""
+        return [ARKIT_INDEX[name] for entry in self.entries if entry.kind in LINEAR for name in entry.main_sources]
+
     def _mouths(self, kind: str) -> npt.NDArray[np.float64]:
         """Return (P, 52) ARKit poses of one kind, without the channels that have targets of their own."""
-        weights = self.weights()
-        mouths = weights[:, list(self.of_kind(kind))].T.copy()
-        own = [ARKIT_INDEX[name] for entry in self.entries if entry.kind in LINEAR for name in entry.main_sources]
-        mouths[:, own] = 0
+        mouths = self.weights()[:, list(self.of_kind(kind))].T.copy()
+        mouths[:, self._own()] = 0
         return mouths
+
+    def _for_mouths(self, source: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return (T, 52) what is left of ``source`` for mouth shapes to make."""
+        left = source.copy()
+        left[:, self._own()] = 0
+        return left
 
     def restore(self, values: npt.NDArray[np.floating[Any]]) -> FloatArray:
         """Return the ARKit weights (T, 52) that a character's own curves (T, N) stand for.

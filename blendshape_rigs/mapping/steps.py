@@ -39,10 +39,9 @@ def active_shapes(values: Array, poses: Array, fps: float, minimum_hold: float =
         fps: frames per second.
         minimum_hold: seconds that every shape stays at least; the whole performance, where it is shorter.
     """
-    used = (poses != 0).any(axis=0)
-    seen, known = mouth_features(values * used), mouth_features(poses)
+    seen, known = mouth_features(values, poses)
     distance = (seen**2).sum(axis=1)[:, None] - 2 * seen @ known.T + (known**2).sum(axis=1)
-    hold = max(1, min(len(values), round(minimum_hold * fps)))
+    hold = max(1, min(len(values), int(np.ceil(minimum_hold * fps - 1e-6))))
     return _cheapest(distance, hold, _CHANGE * fps / 24)
 
 

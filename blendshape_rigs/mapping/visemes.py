@@ -4,8 +4,8 @@ Each viseme is known by its ARKit pose. The weights are the non-negative least s
 since visemes are whole mouths that a sum beyond 1 would overdrive. A small penalty on large weights makes the answer
 unique; it is then a continuous function of the frame, so that smooth curves stay smooth.
 
-Source: A. Beck and M. Teboulle, "A Fast Iterative Shrinkage-Thresholding Algorithm for Linear Inverse Problems",
-2009, with the projection of J. Duchi et al., "Efficient Projections onto the l1-Ball", 2008.
+Source: S. Boyd et al., "Distributed Optimization and Statistical Learning via the Alternating Direction Method of
+Multipliers", 2011, with the projection of J. Duchi et al., "Efficient Projections onto the l1-Ball", 2008.
 """
 
 from __future__ import annotations
@@ -20,32 +20,40 @@ from ..arkit import ARKIT_COUNT, ARKIT_INDEX
 Array = npt.NDArray[np.float64]
 
 _RIDGE: Final = 0.01
-_ROUNDS: Final = 12
+_PENALTY: Final = 0.2
+_RELAXATION: Final = np.float32(1.6)
+_ROUNDS: Final = 10
 _STEPS: Final = 10
-_STILL: Final = 2e-4
+_STILL: Final = 1e-3
 
-_IMPORTANCE: Final = {"jawOpen": 1.5, "mouthFunnel": 1.2, "mouthPucker": 1.2, "mouthClose": 0.8}
-# How much of the gap between the lips a channel opens or shuts, where jawOpen is 1.
-_GAP: Final = {
-    "jawOpen": 1.0,
-    "mouthClose": -1.0,
-    "mouthLowerDownLeft": 0.17,
-    "mouthLowerDownRight": 0.17,
-    "mouthUpperUpLeft": 0.12,
-    "mouthUpperUpRight": 0.12,
-    "mouthFunnel": 0.25,
-}
-_GAP_IMPORTANCE: Final = 1.5
+# The lips' gap is what the eye checks against the sound. A smile is as much a mood as a sound: an I that only smiles
+# would open a mouth that is shut.
+_IMPORTANCE: Final = {"jawOpen": 1.5, "mouthFunnel": 1.2, "mouthPucker": 1.2, "mouthClose": 0.8, "tongueOut": 2.0}
+_SIDED_IMPORTANCE: Final = {"mouthSmile": 0.3, "mouthStretch": 0.5}
+# How much of the gap between the lips a channel opens or shuts, where jawOpen is 1: as on the proxy avatar.
+_GAP: Final = {"jawOpen": 1.0, "mouthClose": -1.0, "mouthFunnel": 0.37}
+_SIDED_GAP: Final = {"mouthLowerDown": 0.125, "mouthUpperUp": 0.11}
+_GAP_IMPORTANCE: Final = 4.0
 
 
-def mouth_features(values: Array) -> Array:
-    """Return (..., 53) what is seen of ARKit weights (..., 52): each channel by its importance, and the lips' gap."""
+def mouth_features(values: Array, poses: Array) -> tuple[Array, Array]:
+    """Return (T, 53) and (P, 53): what is seen of ARKit weights (T, 52) and of mouth shapes (P, 52).
+
+    Each channel counts by its importance, as far as any shape uses it, and the lips' gap counts whatever makes it: on
+    characters without a mouthClose, lips that it shuts are shut all the same.
+    """
     importance, gap = np.ones(ARKIT_COUNT), np.zeros(ARKIT_COUNT)
-    for name, weight in _IMPORTANCE.items():
-        importance[ARKIT_INDEX[name]] = weight
-    for name, weight in _GAP.items():
-        gap[ARKIT_INDEX[name]] = weight * _GAP_IMPORTANCE
-    return np.concatenate([values * importance, (values @ gap)[..., None]], axis=-1)
+    for table, row in ((_IMPORTANCE, importance), (_GAP, gap)):
+        for name, weight in table.items():
+            row[ARKIT_INDEX[name]] = weight
+    for table, row in ((_SIDED_IMPORTANCE, importance), (_SIDED_GAP, gap)):
+        for name, weight in table.items():
+            row[[ARKIT_INDEX[f"{name}Left"], ARKIT_INDEX[f"{name}Right"]]] = weight
+    importance *= (poses != 0).any(axis=0)
+    seen, known = (
+        np.concatenate([rows * importance, rows @ gap[:, None] * _GAP_IMPORTANCE], axis=1) for rows in (values, poses)
+    )
+    return seen, known
 
 
 def solve_poses(values: Array, poses: Array) -> Array:
@@ -54,14 +62,11 @@ def solve_poses(values: Array, poses: Array) -> Array:
     Args:
         values: (T, 52) ARKit weights.
         poses: (P, 52) ARKit weights of each mouth shape. A pose of zeros is the rest: it gets what is left of 1.
-            Channels that no pose uses do not matter.
     """
-    used = (poses != 0).any(axis=0)
     moving = poses.any(axis=1)
     weights = np.zeros((len(values), len(poses)))
     if moving.any():
-        basis = mouth_features(poses[moving])
-        weights[:, moving] = _fit(mouth_features(values * used), basis)
+        weights[:, moving] = _fit(*mouth_features(values, poses[moving]))
     rests = np.flatnonzero(~moving)
     if len(rests):
         weights[:, rests] = ((1 - weights.sum(axis=1)) / len(rests))[:, None].clip(0, 1)
@@ -69,28 +74,27 @@ def solve_poses(values: Array, poses: Array) -> Array:
 
 
 def _fit(frames: Array, basis: Array) -> Array:
-    """Return the (T, P) fit of (P, F) ``basis`` to (T, F) ``frames`` by accelerated projected gradients.
+    """Return the (T, P) fit of (P, F) ``basis`` to (T, F) ``frames``, by alternating directions.
 
     Frames that no longer change are left alone, so that a few hard ones do not keep all others waiting.
     """
     gram = basis @ basis.T + _RIDGE * np.eye(len(basis))
-    wanted = (frames @ basis.T).astype(np.float32)
-    rate = 1 / np.linalg.eigvalsh(gram)[-1]
-    step, pull = (np.eye(len(basis)) - rate * gram).astype(np.float32), np.float32(rate) * wanted
-    result = _project(wanted @ np.linalg.inv(gram).astype(np.float32))
-    open_rows = np.arange(len(frames))
-    weights, ahead, momentum = result.copy(), result, 1.0
+    wanted = frames @ basis.T
+    inverse = np.linalg.inv(gram + _PENALTY * np.eye(len(basis)))
+    base, pull = (wanted @ inverse).astype(np.float32), (_PENALTY * inverse).astype(np.float32)
+    result = _project((wanted @ np.linalg.inv(gram)).astype(np.float32))
+    rows, weights, debt = np.arange(len(frames)), result.copy(), np.zeros_like(result)
     for _ in range(_ROUNDS):
+        before = weights
         for _ in range(_STEPS):
-            previous = weights
-            weights = _project(ahead @ step + pull[open_rows])
-            faster = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
-            ahead = weights + np.float32((momentum - 1) / faster) * (weights - previous)
-            momentum = faster
-        result[open_rows] = weights
-        moving = np.abs(weights - previous).max(axis=1) > _STILL
-        open_rows, weights, ahead = open_rows[moving], weights[moving], ahead[moving]
-        if not len(open_rows):
+            fitted = base + (weights - debt) @ pull
+            relaxed = _RELAXATION * fitted + (1 - _RELAXATION) * weights
+            weights = _project(relaxed + debt)
+            debt += relaxed - weights
+        result[rows] = weights
+        moving = np.maximum(np.abs(weights - before), np.abs(weights - fitted)).max(axis=1) > _STILL
+        rows, weights, debt, base = rows[moving], weights[moving], debt[moving], base[moving]
+        if not len(rows):
             break
     return result.astype(np.float64)
 
