@@ -90,21 +90,3 @@ def _pieces(corners: list[int], middles: list[int]) -> list[list[int]]:
     if count == 2:
         return [[ab, b, bc], [a, ab, bc], [a, bc, c]]
     return [[a, ab, ca], [ab, b, bc], [ca, bc, c], [ab, bc, ca]]
-
-
-def graded(triangles: Ints, levels: Ints) -> Ints:
-    """Return the levels (F,) raised so that triangles with a common edge differ by at most one."""
-    edges, of_triangle = edges_of(triangles)
-    result = levels.copy()
-    for _ in range(int(levels.max())):
-        highest = np.zeros(len(edges), dtype=np.int64)
-        np.maximum.at(highest, of_triangle.ravel(), np.repeat(result, 3))
-        result = np.maximum(result, highest[of_triangle].max(axis=1) - 1)
-    return result
-
-
-def spread_levels(triangles: Ints, hidden: NDArray[np.bool_], plain: NDArray[np.bool_]) -> Ints:
-    """Return levels (F,): 0 where all corners are ``hidden`` (V,) bool, 1 where all are ``plain``, else 2."""
-    levels = np.where(plain[triangles].all(axis=1), 1, 2)
-    levels[hidden[triangles].all(axis=1)] = 0
-    return graded(triangles, levels)

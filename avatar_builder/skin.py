@@ -15,7 +15,7 @@ from .base_face import EYE_RADIUS, smooth_step
 from .cage import EYE_CENTRE_LEFT, EYE_CENTRE_RIGHT, Cage
 from .details import nostrils, relief
 from .parts import COLOURS, MATERIAL_NUMBER, Part
-from .refine import Refined, refine, spread_levels
+from .refine import Refined, refine
 from .surface import vertex_normals
 from .topology import LOWER_LIP_RINGS, UPPER_LID_RINGS, UPPER_LIP_RINGS, Floats, Ints
 
@@ -70,9 +70,9 @@ def _follow_edges(line: Ints, creases: Ints) -> Ints:
     return np.array(result)
 
 
-def build_skin(cage: Cage, fields: dict[str, Floats], covered: NDArray[np.bool_]) -> Skin:
-    """Return the skin with the cage's fields carried over; ``covered`` (V,) are cage points under the hair."""
-    levels = spread_levels(cage.triangles, covered, _plain(cage))
+def build_skin(cage: Cage, fields: dict[str, Floats]) -> Skin:
+    """Return the skin with the cage's fields carried over."""
+    levels = np.where(_plain(cage)[cage.triangles].all(axis=1), 1, 2)
     fine = refine(cage.triangles, len(cage.points), cage.creases, levels)
     matrix, triangles = fine.matrix, fine.triangles
     hidden = np.zeros(len(cage.points))
@@ -84,7 +84,7 @@ def build_skin(cage: Cage, fields: dict[str, Floats], covered: NDArray[np.bool_]
     moved = {}
     for name, field in fields.items():
         target = rest + matrix @ field
-        near_eyes = name in ARKIT_INDEX and name.startswith(("eye", "cheek"))
+        near_eyes = (name in ARKIT_INDEX and name.startswith(("eye", "cheek"))) or name == "eyes"
         moved[name] = (_keep_off_eyes(target, outside) if near_eyes else target) - rest
     materials, colours = _paint(cage, matrix, fine.source)
     lines = [_follow_edges(np.array(rings[3]), fine.creases) for rings in (UPPER_LIP_RINGS, LOWER_LIP_RINGS)]
