@@ -3,12 +3,14 @@
 Commands (run through ``python -m model_server.blender_child``)::
 
     export --curves X.npz [--audio A] [--character FILE] [--fps F] -o OUT
+    names --character FILE -o OUT.json
     render --curves X.npz --times 0.5,1.0 [--size 512] [--engine workbench|eevee] [--turn DEGREES] -o FOLDER
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +23,7 @@ from ..blendshape_rigs.filters import resample
 from ..blendshape_rigs.formats import read_curves
 from . import compat
 from .avatar_object import spawn_avatar
-from .character import likeliest, turns_by_default
+from .character import likeliest, own_keys, turns_by_default
 from .export import SUFFIXES, ExportError, export_take
 from .sound import Recording, place_sound
 from .stage import render_still, set_picture, set_stage
@@ -121,6 +123,18 @@ def render_command(arguments: argparse.Namespace) -> None:
         render_still(scene, seconds, _FIRST_FRAME, curves.fps, arguments.out.resolve() / f"{number:03d}.png")
 
 
+def names_command(arguments: argparse.Namespace) -> None:
+    """Write what a character can move as JSON: its shape keys by mesh and its bones by armature."""
+    _open_character(arguments.character)
+    meshes = [item for item in bpy.data.objects if own_keys(item)]
+    armatures = [item for item in bpy.data.objects if item.type == "ARMATURE"]
+    record = {
+        "shapes": {item.name: [key.name for key in own_keys(item)] for item in meshes},
+        "bones": {item.name: [bone.name for bone in item.data.bones] for item in armatures},
+    }
+    arguments.out.write_text(json.dumps(record), encoding="utf-8")
+
+
 def _seconds_list(text: str) -> list[float]:
     return [float(part) for part in text.split(",")]
 
@@ -138,8 +152,11 @@ def _parser() -> argparse.ArgumentParser:
     render.add_argument("--engine", choices=("workbench", "eevee"), default="workbench")
     render.add_argument("--turn", type=float, default=0.0, help="degrees the camera stands to the subject's left")
     render.set_defaults(run=render_command)
+    names = commands.add_parser("names", help="write the names of a character's shape keys and bones")
+    names.set_defaults(run=names_command)
     for command in (export, render):
         command.add_argument("--curves", type=Path, required=True, help="curves as .npz, .json or .csv")
+    for command in (export, render, names):
         command.add_argument("--character", type=Path, help="a .blend, .fbx, .glb or .usd whose face has shape keys")
         command.add_argument("-o", "--out", type=Path, required=True)
     return parser

@@ -4,6 +4,7 @@ DreamTalkError
 ├── AudioError        a recording that cannot be decoded or used
 ├── PortraitError     an image that cannot be used as a portrait
 ├── CaptureError      a video from which no face can be captured
+├── CharacterError    a character file that cannot be read
 ├── WeightsError      a weights file that is missing, broken or made for another version
 ├── ConfigError       an unknown or out-of-range setting
 ├── ExportError       an output file that could not be written
@@ -25,6 +26,10 @@ class PortraitError(DreamTalkError):
 
 class CaptureError(DreamTalkError):
     """A video from which no face can be captured."""
+
+
+class CharacterError(DreamTalkError):
+    """A character file that cannot be read."""
 
 
 class WeightsError(DreamTalkError):

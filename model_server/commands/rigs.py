@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from . import rigs_mapping
 from .options import add_json_option
 from .progress import spinner
 
@@ -18,6 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's actions with their options."""
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     _add_check(_add_action(actions, "check", check, "Measure the proxy avatar's shapes against fixed limits."))
+    rigs_mapping.add_list(_add_action(actions, "list", rigs_mapping.list_families, rigs_mapping.LIST_SUMMARY))
+    rigs_mapping.add_match(_add_action(actions, "match", rigs_mapping.match, rigs_mapping.MATCH_SUMMARY))
 
 
 def run(arguments: argparse.Namespace) -> int:
