@@ -186,12 +186,13 @@ def is_driven(key: Any) -> bool:
     return animation is not None and any(driver.data_path == path for driver in animation.drivers)
 
 
-def shape_targets(character: Any, mapping: Mapping) -> list[ShapeTarget]:
+def shape_targets(character: Any, mapping: Mapping, driven: bool = False) -> list[ShapeTarget]:
     """Return the shape keys of all meshes of ``character`` that ``mapping`` drives and nothing else holds.
 
     Args:
         character: the chosen mesh.
         mapping: from :func:`mapping_of`.
+        driven: return those that drivers hold instead.
     """
     columns = {entry.target: column for column, entry in enumerate(mapping.entries) if entry.kind != "bone"}
     return [
@@ -199,7 +200,7 @@ def shape_targets(character: Any, mapping: Mapping) -> list[ShapeTarget]:
         for item in _family(character)
         if item.data.library is None
         for key in own_keys(item)
-        if key.name in columns and not is_driven(key)
+        if key.name in columns and is_driven(key) == driven
     ]
 
 

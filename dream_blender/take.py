@@ -111,6 +111,12 @@ class _Actions:
         return self.first
 
 
+def _widen(key: Any, values: npt.NDArray[np.floating[Any]]) -> None:
+    """Let the shape key ``key`` take all ``values``: those outside of its slider would be cut."""
+    key.slider_min = max(min(key.slider_min, float(values.min())), -_SLIDER_LIMIT)
+    key.slider_max = min(max(key.slider_max, float(values.max())), _SLIDER_LIMIT)
+
+
 def _key_shapes(actions: _Actions, character: Any, frames: Array) -> None:
     """Key every mapped shape key of every mesh, zeros too: those left out would leak from take to take."""
     mapping, curves = actions.mapping, actions.curves
@@ -121,12 +127,13 @@ def _key_shapes(actions: _Actions, character: Any, frames: Array) -> None:
         if target.mesh not in fcurves:
             fcurves[target.mesh] = compat.animate(key.id_data, actions.next(target.mesh.name))
         key.mute = False  # a muted key is dropped by exporters
-        key.slider_min = max(min(key.slider_min, float(values.min())), -_SLIDER_LIMIT)
-        key.slider_max = min(max(key.slider_max, float(values.max())), _SLIDER_LIMIT)
+        _widen(key, values)
         stepped = mapping.entries[target.column].kind == "step"
         kept = _changes(values) if stepped else slice(None)
         curve = fcurves[target.mesh].new(value_path(key))
         fill_curve(curve, frames[kept], values[kept], "CONSTANT" if stepped else "LINEAR")
+    for follower in shape_targets(character, mapping, driven=True):
+        _widen(follower.key, driven[:, follower.column])  # as teeth that follow the head's jaw by a driver
 
 
 def _key_pose(actions: _Actions, character: Any, frames: Array, head: HeadTarget | None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,10 +11,14 @@ import pytest
 from blender_support import installed_blender
 from test_blender_extension import performance
 
+from blendshape_rigs.arkit import ARKIT_NAMES
 from blendshape_rigs.curves import FaceCurves
 from blendshape_rigs.formats import write_curves
+from blendshape_rigs.mapping import Mapping, auto_map
 
 FRAMES = 12
+EYES_APART = 0.064
+"""Metres between the eyes of the Rigify-named face that the script makes."""
 HEADS = {
     "upright, rolled, quaternion": ("Head", ["location", "rotation_quaternion"]),
     "connected, Euler XYZ": ("mixamorig:Head", ["rotation_euler"]),
@@ -65,3 +71,160 @@ def test_head_bones_are_found_by_their_usual_names(heads: tuple[FaceCurves, dict
     _, report = heads
     assert all(expected == found for expected, found in report["names"].items()), report["names"]
     assert report["held"] == "DEF-head"
+
+
+MADE = ("gltf", "vrm", "parts", "rhubarb", "rigify")
+REAL = ("ict_facekit", "makehuman_units")
+MISSING = {"ict_facekit": ("tongueOut",), "makehuman_units": ()}
+SUFFIXES = {name: [".glb", ".fbx"] for name in ("gltf", "vrm", "makehuman_units")} | {"ict_facekit": [".glb"]}
+
+
+@dataclass(frozen=True)
+class Retargeted:
+    """What the script saw of one character, beside the one take that all of them got."""
+
+    curves: FaceCurves
+    report: dict[str, Any]
+    mapping: Mapping
+    folder: Path
+    name: str
+
+    @property
+    def expected(self) -> dict[str, Any]:
+        """Values (T,) that the mapping asks for, by target."""
+        return dict(zip(self.mapping.targets, self.mapping.apply(self.curves.values, self.curves.fps).T, strict=True))
+
+    def seen(self, mesh: str) -> dict[str, Any]:
+        """Values (T,) of the shape keys of one mesh, by shape."""
+        parted = {tuple(name.split(": ", 1)): values for name, values in self.report["seen"].items()}
+        return {shape: values for (owner, shape), values in parted.items() if owner == mesh}
+
+
+def retargeted(folder: Path, characters: tuple[str, ...], shared: str) -> dict[str, Retargeted]:
+    curves = performance(FRAMES, 24.0)
+    write_curves(curves, folder / "curves.npz")
+    found = installed_blender().run(
+        "foreign_characters.py", folder=str(folder), characters=characters, shared=shared, suffixes=SUFFIXES
+    )
+    return {
+        name: Retargeted(curves, found[name], Mapping.from_json(found[name]["mapping"]), folder, name)
+        for name in characters
+    }
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Retargeted]:
+    """Return the characters that the script makes itself."""
+    return retargeted(tmp_path_factory.mktemp("made"), MADE, "")
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> dict[str, Retargeted]:
+    """Return the characters that come from public data."""
+    return retargeted(tmp_path_factory.mktemp("real"), REAL, str(shared_data / "characters"))
+
+
+def assert_shown(character: Retargeted, mesh: str) -> None:
+    """Check every shape of ``mesh`` at every frame against the mapping; what is not mapped stays at rest."""
+    expected = character.expected
+    for shape, values in character.seen(mesh).items():
+        np.testing.assert_allclose(values, expected.get(shape, np.zeros(FRAMES)), atol=1e-5, err_msg=shape)
+
+
+def assert_exported(character: Retargeted) -> None:
+    """Check every shape of every exported file at every frame against the mapping."""
+    for suffix in SUFFIXES[character.name]:
+        values = character.report["files"][suffix]
+        for target, expected in character.expected.items():
+            np.testing.assert_allclose(values[target], expected, atol=1e-4, err_msg=f"{suffix} {target}")
+
+
+@pytest.mark.parametrize(("name", "mesh"), [("gltf", "Wolf3D_Head"), ("vrm", "Face"), ("rhubarb", "Mouth")])
+def test_active_mesh_follows_the_take_without_hand_mapping(made: dict[str, Retargeted], name: str, mesh: str) -> None:
+    character = made[name]
+    assert character.mapping == auto_map(character.report["names"])
+    assert len(character.mapping.entries) >= 8
+    assert_shown(character, mesh)
+
+
+@pytest.mark.parametrize("name", ["gltf", "vrm"])
+def test_retargeted_takes_survive_export_and_import(made: dict[str, Retargeted], name: str) -> None:
+    assert_exported(made[name])
+
+
+@pytest.mark.parametrize(("name", "mesh"), [("ict_facekit", "ICT"), ("makehuman_units", "MakeHuman")])
+def test_real_characters_follow_the_take_and_survive_export(real: dict[str, Retargeted], name: str, mesh: str) -> None:
+    character = real[name]
+    assert character.mapping == auto_map(character.report["names"])
+    assert character.mapping.missing == MISSING[name]
+    assert_shown(character, mesh)
+    assert_exported(character)
+
+
+def test_facekit_head_is_deformed_as_its_own_deltas_say(real: dict[str, Retargeted], shared_data: Path) -> None:
+    character = real["ict_facekit"]
+    with np.load(shared_data / "characters" / "ict_facekit" / "ict_facekit_light.npz") as head:
+        points = head["neutral"].astype(np.float64)
+        for name, deltas in zip(head["expr_names"].tolist(), head["expr_delta"], strict=True):
+            if name in character.expected:
+                points = points + character.expected[name][7] * deltas.astype(np.float64)
+    np.testing.assert_allclose(np.load(character.folder / "ict_points.npy"), points, atol=2e-4)
+
+
+def test_takes_of_other_makes_read_back_where_they_can(
+    made: dict[str, Retargeted], real: dict[str, Retargeted]
+) -> None:
+    for character in (*made.values(), *real.values()):
+        with np.load(character.folder / f"{character.name}.npz") as back:
+            exact = [index for index, name in enumerate(ARKIT_NAMES) if name not in character.report["unread"]]
+            np.testing.assert_allclose(
+                back["values"][:, exact], character.curves.values[:, exact], atol=2e-4, err_msg=character.name
+            )
+    assert len(real["ict_facekit"].report["unread"]) <= 4
+    assert made["gltf"].report["unread"] == []
+    assert len(made["rhubarb"].report["unread"]) == 52
+
+
+def test_head_pose_goes_to_the_head_bone_of_a_foreign_armature(made: dict[str, Retargeted]) -> None:
+    character = made["vrm"]
+    assert character.report["head_motion"]
+    assert not made["gltf"].report["head_motion"]  # the object of a mesh without armature is left alone
+    with np.load(character.folder / "vrm.npz") as back:
+        np.testing.assert_allclose(back["rotation"], character.curves.head_rotation, atol=2e-5)
+        np.testing.assert_allclose(back["translation"], character.curves.head_translation, atol=2e-5)
+
+
+def test_all_meshes_that_share_names_are_one_take(made: dict[str, Retargeted]) -> None:
+    character = made["parts"]
+    assert character.report["meshes"] == ["Head", "Lashes", "Teeth", "Tongue"]
+    for mesh in ("Head", "Lashes", "Tongue", "Teeth"):
+        assert_shown(character, mesh)  # the teeth's driven jaw follows the head's
+    assert character.report["notes"] == []
+    if character.report["slots"]:
+        assert character.report["slots"] == ["KEY", "KEY", "KEY", "KEY", "OBJECT"]
+        assert len(character.report["actions"]) == 1
+    else:
+        assert len(character.report["actions"]) == 5
+
+
+def test_drawn_mouths_are_stepped(made: dict[str, Retargeted]) -> None:
+    character = made["rhubarb"]
+    assert character.mapping.profile == "rhubarb"
+    assert character.report["stepped"] == sorted("ABCDEFGHX")
+    shown = np.array(list(character.seen("Mouth").values()))
+    np.testing.assert_array_equal(shown.sum(axis=0), np.ones(FRAMES))
+    assert set(shown.ravel()) == {0.0, 1.0}
+
+
+def test_face_bones_move_about_the_face_s_axes(made: dict[str, Retargeted]) -> None:
+    character = made["rigify"]
+    assert character.mapping.profile == "rigify"
+    assert set(character.mapping.of_kind("bone")) == set(range(len(character.mapping.entries)))
+    axes = {"left": (0, 1.0), "up": (2, 1.0), "forward": (1, -1.0)}
+    posed = {name: np.array(rows) for name, rows in character.report["bones"].items()}
+    for target, values in character.expected.items():
+        bone, channel, axis = target.rsplit(":", 2)
+        column, sign = axes[axis]
+        unit = EYES_APART if channel == "location" else 1.0
+        seen = sign * posed[bone][:, column + (3 if channel == "rotation" else 0)]
+        np.testing.assert_allclose(seen, values * unit, atol=2e-5, err_msg=target)
