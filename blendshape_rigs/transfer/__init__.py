@@ -1,0 +1,6 @@
+"""Carry the avatar's 52 shapes over to a head that has none. An approximation: see ``transfer_shapes``."""
+
+from .shapes import Transfer, TransferError, TransferReport, transfer_shapes
+from .template import FACE_POINTS
+
+__all__ = ["FACE_POINTS", "Transfer", "TransferError", "TransferReport", "transfer_shapes"]
