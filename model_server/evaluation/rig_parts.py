@@ -25,8 +25,9 @@ EYE_REACH = 0.016
 """Metres along the skin that belong to a lip or a lid, and around an eye's centre that belong to the eyeball."""
 CORNER = 0.003
 """Metres around the corners of mouth and eyes, where both sides are one, that are left out."""
-HIDDEN = 0.0006
-"""Metres above the eyeball below which a lid's points are its hidden edge, which dips into the eyeball."""
+HIDDEN, MARGIN = 0.0006, 0.0012
+"""Metres above the eyeball below which a lid's points are its hidden edge, which dips into the eyeball, and below
+which they are its inner edge, which meets the other lid's when the eye is shut."""
 NEAR = 0.004
 """Metres: how far inside a part a point is looked for."""
 
@@ -65,18 +66,18 @@ class RigParts:
             _sides(self.skin, graph, (marks[list(upper)], marks[list(lower)], marks[list(corners)]), LID_WIDTH)
             for (upper, lower), corners in zip(LIDS, LID_CORNERS, strict=True)
         ]
-        self.eyes = []
+        self.eyes, self.lid_skin = [], []
         for centre, (upper, lower) in zip(avatar.eye_centres[::-1], self.lids, strict=True):
             eye = _eyeball(rest, triangles, materials, label, centre)
             around = np.concatenate([upper.points, lower.points])
             radius = np.median(np.linalg.norm(rest[eye.points] - centre, axis=1))
-            clear = np.linalg.norm(rest[around] - centre, axis=1) > radius + HIDDEN
-            self.eyes.append((eye, around[clear]))
+            height = np.linalg.norm(rest[around] - centre, axis=1) - radius
+            self.eyes.append((eye, around[height > HIDDEN]))
+            self.lid_skin.append(around[height > MARGIN])
         self.teeth = Surface(triangles[materials == "teeth"])
-        lip_points = np.intersect1d(
-            np.concatenate([surface.points for surface in self.lips]), triangles[materials == "lips"]
-        )
-        self.lip_points = lip_points[self.teeth.depths(rest, lip_points, NEAR) == 0]
+        around = np.concatenate([surface.points for surface in self.lips])
+        self.lip_edges = np.intersect1d(around, triangles[materials == "lips"])
+        self.lip_points = self.lip_edges[self.teeth.depths(rest, self.lip_edges, NEAR) == 0]
         outer = materials == "skin"
         outer &= label[triangles[:, 0]] == label[avatar.landmark_vertices[0]]
         # Turned inside out, so that what lies outside the skin is inside this surface.
@@ -87,11 +88,13 @@ class RigParts:
     def measure(self, posed: Floats) -> Depths:
         """Return what overlaps in posed vertices (V, 3)."""
         posed = np.asarray(posed, np.float64)
-        lids = max(_overlap(posed, *pair) for pair in self.lids)
+        lids = max(
+            _overlap(posed, *pair, skin) for pair, skin in zip(self.lids, self.lid_skin, strict=True)
+        )
         eyes = max(_deepest(eye.depths(posed, around, NEAR)) for eye, around in self.eyes)
         return Depths(
             flips=len(self.flips.flipped(posed)),
-            lips=_overlap(posed, *self.lips),
+            lips=_overlap(posed, *self.lips, self.lip_edges),
             lids=lids,
             eyes=eyes,
             teeth=_deepest(self.teeth.depths(posed, self.lip_points, NEAR)),
@@ -103,11 +106,11 @@ def _deepest(depths: Floats) -> float:
     return float(depths.max(initial=0.0))
 
 
-def _overlap(posed: Floats, first: Surface, second: Surface) -> float:
-    """Return how deep in metres either of two surfaces goes into the other."""
+def _overlap(posed: Floats, first: Surface, second: Surface, samples: Ints) -> float:
+    """Return how deep in metres either of two surfaces' points among ``samples`` go into the other."""
     return max(
-        _deepest(first.depths(posed, second.points, NEAR, borders=False)),
-        _deepest(second.depths(posed, first.points, NEAR, borders=False)),
+        _deepest(first.depths(posed, np.intersect1d(second.points, samples), NEAR, borders=False)),
+        _deepest(second.depths(posed, np.intersect1d(first.points, samples), NEAR, borders=False)),
     )
 
 

@@ -13,8 +13,8 @@ Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.integer[Any]]
 
 
-SEEN = 0.15e-6
-"""Square metres: a triangle of half a millimetre across."""
+SEEN = 0.25e-6
+"""Square metres: a triangle with sides of three quarters of a millimetre."""
 
 
 class FlipCounter:
