@@ -12,7 +12,7 @@ from .topology import Floats, Ints
 
 MATERIALS = (
     "skin", "lips", "eye_white", "iris", "pupil", "teeth", "gums", "tongue", "mouth_cavity", "brow", "lash", "hair",
-    "cloth",
+    "cloth", "cornea", "caruncle",
 )  # fmt: skip
 MATERIAL_NUMBER = {name: number for number, name in enumerate(MATERIALS)}
 
@@ -22,15 +22,17 @@ COLOURS: dict[str, tuple[float, float, float]] = {
     "lips": (0.78, 0.49, 0.45),
     "eye_white": (0.94, 0.93, 0.91),
     "iris": (0.29, 0.42, 0.46),
-    "pupil": (0.03, 0.03, 0.035),
+    "pupil": (0.012, 0.012, 0.015),
     "teeth": (0.94, 0.92, 0.86),
     "gums": (0.72, 0.38, 0.38),
-    "tongue": (0.76, 0.42, 0.42),
+    "tongue": (0.82, 0.46, 0.45),
     "mouth_cavity": (0.42, 0.15, 0.14),
     "brow": (0.26, 0.17, 0.12),
     "lash": (0.12, 0.08, 0.07),
     "hair": (0.30, 0.19, 0.13),
     "cloth": (0.25, 0.32, 0.40),
+    "cornea": (0.97, 0.98, 1.0),
+    "caruncle": (0.83, 0.52, 0.48),
 }
 
 
