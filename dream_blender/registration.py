@@ -15,6 +15,7 @@ from . import (
     panel,
     server_process,
     server_status,
+    transfer_operator,
 )
 from .preferences import DREAMTALK_AP_preferences
 from .properties import DREAMTALK_PG_settings
@@ -36,6 +37,7 @@ CLASSES: tuple[Any, ...] = (
     panel.DREAMTALK_PT_speak,
     panel.DREAMTALK_PT_mapping,
     panel.DREAMTALK_PT_look,
+    *transfer_operator.CLASSES,
     panel.DREAMTALK_PT_files,
 )
 
