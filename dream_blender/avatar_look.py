@@ -122,11 +122,28 @@ def painted(avatar: ProxyAvatar, ratios: Mapping[str, npt.NDArray[np.float32]]) 
     colours[:, :3] = linear(avatar.vertex_colors)
     factors = np.ones((len(avatar.vertices), 3), np.float32)
     for name, ratio in ratios.items():
-        if name in avatar.materials:
-            corners = avatar.triangles[avatar.triangle_materials == avatar.materials.index(name)]
-            factors[np.unique(corners)] = ratio
+        factors[_vertices_of(avatar, name)] = ratio
     colours[:, :3] = np.clip(colours[:, :3] * factors, 0.0, 1.0)
+    _show_through(avatar, colours)
     return colours
+
+
+def _vertices_of(avatar: ProxyAvatar, *materials: str) -> npt.NDArray[np.int32]:
+    """Return the vertices of the triangles of ``materials``, sorted; of those that the avatar lacks, none."""
+    numbers = [avatar.materials.index(name) for name in materials if name in avatar.materials]
+    return np.unique(avatar.triangles[np.isin(avatar.triangle_materials, numbers)])
+
+
+def _show_through(avatar: ProxyAvatar, colours: npt.NDArray[np.float32]) -> None:
+    """Paint each cornea as the eye behind it: views by vertex colour do not let light through."""
+    clear, behind = _vertices_of(avatar, "cornea"), _vertices_of(avatar, "eye_white", "iris", "pupil")
+    for centre, sign in zip(avatar.eye_centres, (1, -1), strict=True):
+        front, back = (rows[avatar.vertices[rows, 0] * sign > 0] for rows in (clear, behind))
+        towards, away = (avatar.vertices[rows] - centre for rows in (front, back))
+        towards /= np.linalg.norm(towards, axis=1, keepdims=True)
+        away /= np.linalg.norm(away, axis=1, keepdims=True)
+        if len(front):
+            colours[front] = colours[back[np.argmax(towards @ away.T, axis=1)]]
 
 
 def repaint(head: Any) -> None:
@@ -158,9 +175,8 @@ def add_look_keys(head: Any, avatar: ProxyAvatar) -> None:
     basis = to_blender(avatar.vertices - avatar.neck_pivot)
     for name, deltas in avatar.identities.items():
         add_shape(head, IDENTITY_PREFIX + name, basis + to_blender(deltas)).slider_min = -1.0
-    hair = avatar.triangles[avatar.triangle_materials == avatar.materials.index("hair")]
+    rows = _vertices_of(avatar, "hair")
     hidden = basis.copy()
-    rows = np.unique(hair)
     hidden[rows] = basis[rows].mean(axis=0)
     add_shape(head, HAIR_HIDDEN, hidden)
 

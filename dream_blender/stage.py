@@ -16,7 +16,7 @@ from .character import mapping_of, shape_targets
 _LIGHTS = (
     ("Key", (0.55, -0.9, 0.55), 14.0, 0.5),
     ("Fill", (-0.8, -0.7, 0.15), 5.0, 0.8),
-    ("Rim", (-0.35, 0.7, 0.6), 12.0, 0.4),
+    ("Rim", (-0.35, 0.7, 0.6), 7.0, 0.4),
 )
 """Name, place in metres from the middle of the head, power in watts, size in metres."""
 _MOVING = 0.03  # share of the largest displacement that makes a vertex part of the face
