@@ -73,6 +73,7 @@ def _follow_edges(line: Ints, creases: Ints) -> Ints:
 def build_skin(cage: Cage, fields: dict[str, Floats]) -> Skin:
     """Return the skin with the cage's fields carried over."""
     levels = np.where(_plain(cage)[cage.triangles].all(axis=1), 1, 2)
+    levels[np.isin(cage.triangles, [*cage.head_rings[-3:].ravel(), cage.floor]).all(axis=1)] = 0
     fine = refine(cage.triangles, len(cage.points), cage.creases, levels)
     matrix, triangles = fine.matrix, fine.triangles
     hidden = np.zeros(len(cage.points))
