@@ -280,6 +280,8 @@ def notes_on(character: Any) -> list[str]:
     linked = [item.name for item in _family(character) if item.data.library is not None]
     if linked:
         notes.append(f"Linked meshes are left out: {_listed(linked)}. Make Library Override takes them in")
+    if any(item.data.override_library is not None for item in _family(character)):
+        notes.append("Blender cuts an overridden shape key at its slider's ends when the file is opened again")
     if mapping.missing:
         notes.append(f"{len(mapping.missing)} ARKit channels reach no shape: {_listed(list(mapping.missing))}")
     return notes

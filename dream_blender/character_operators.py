@@ -77,12 +77,25 @@ def _override_objects(context: Any, character: Any) -> None:
         linked.override_hierarchy_create(scene, layer, do_fully_editable=True)
         parent.children.unlink(linked)
         return
-    chain = [character, armature_of(character)]
-    while chain[-1] is not None:
-        chain.append(chain[-1].parent)
-    for item in dict.fromkeys(reversed(chain)):
-        if item is not None and item.library is not None:
-            item.override_create(remap_local_usages=True)
+    _override_alone(scene, character)
+
+
+def _override_alone(scene: Any, character: Any) -> None:
+    """Override ``character``, linked by itself, and what it hangs on, which gets a place in ``scene`` too."""
+    chain = [character]
+    for above in (armature_of(character), character.parent):
+        while above is not None and above not in chain:
+            chain.append(above)
+            above = above.parent
+    local = {item: item.override_create(remap_local_usages=True) for item in chain if item.library is not None}
+    for made in local.values():
+        if made.parent in local:
+            made.parent = local[made.parent]
+        for modifier in made.modifiers:
+            if modifier.type == "ARMATURE" and modifier.object in local:
+                modifier.object = local[modifier.object]
+        if not made.users_scene:
+            scene.collection.objects.link(made)
 
 
 class DREAMTALK_OT_make_override(bpy.types.Operator):

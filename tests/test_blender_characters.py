@@ -228,3 +228,77 @@ def test_face_bones_move_about_the_face_s_axes(made: dict[str, Retargeted]) -> N
         unit = EYES_APART if channel == "location" else 1.0
         seen = sign * posed[bone][:, column + (3 if channel == "rotation" else 0)]
         np.testing.assert_allclose(seen, values * unit, atol=2e-5, err_msg=target)
+
+
+@pytest.fixture(scope="module")
+def rules(tmp_path_factory: pytest.TempPathFactory) -> tuple[FaceCurves, dict[str, Any]]:
+    """Return the curves, and what the script saw of drivers, links, body animation and edited mappings."""
+    folder = tmp_path_factory.mktemp("rules")
+    curves = performance(FRAMES, 24.0)
+    write_curves(curves, folder / "curves.npz")
+    report = installed_blender().run("character_rules.py", folder=str(folder), curves=str(folder / "curves.npz"))
+    return curves, report
+
+
+def test_driven_shapes_are_left_and_named(rules: tuple[FaceCurves, dict[str, Any]]) -> None:
+    found = rules[1]["drivers"]
+    assert found["notes"][0] == "Drivers hold 1 shape keys, left as they are: jawOpen"
+    assert "jawOpen" not in found["moved"] and len(found["moved"]) == 5
+    assert "Drivers hold all 6 shape keys of 'Face'" in found["all_held"]
+    assert "are absolute: switch on Relative" in rules[1]["absolute"]
+
+
+def test_body_animation_is_never_touched(rules: tuple[FaceCurves, dict[str, Any]]) -> None:
+    found = rules[1]["body"]
+    assert found["default_off"] and found["face_keyed"] == "curves" and found["walk_still_there"]
+    for refused in (found["refused"], found["refused_with_own_keys"]):
+        assert "already has animation of its own: push it down into an NLA track first" in refused
+    assert found["default_on"] and found["head_turned"] and found["back"] < 2e-5
+    # The walk moves by 2 m from frame 1 to 20, along a curve that eases in and out: it goes on below the take.
+    assert 0.3 < found["spine"] < 1.0
+
+
+def test_only_meshes_that_touch_are_one_character_without_an_armature(
+    rules: tuple[FaceCurves, dict[str, Any]],
+) -> None:
+    assert rules[1]["two_heads"] == ["First", "Teeth"]
+
+
+@pytest.mark.parametrize("kind", ["object", "instance", "collection"])
+def test_linked_character_is_overridden_by_one_click_and_keeps_its_take(
+    rules: tuple[FaceCurves, dict[str, Any]], kind: str
+) -> None:
+    curves, report = rules
+    found = report["linked"][kind]
+    assert "press Make Library Override" in found["refused"]
+    assert found["local"] and found["actions_local"] and found["one_face_in_scene"] == ["Face"]
+    assert found["head_motion"] and found["back_head"] < 2e-5
+    assert found["edited"] == ["jawOpen", {"jawOpen": 0.5}]
+    sources = {"mouthSmileRight": 1.0, "mouthDimpleRight": 0.35, "mouthStretchRight": 0.3}
+    keyed = sum(weight * curves.channel(name) for name, weight in sources.items())
+    # What was keyed is estimated back for the channels that share the shape.
+    np.testing.assert_allclose(np.array(found["back"]) * (1 + 0.35**2 + 0.3**2), keyed, atol=1e-4)
+    assert found["value"] == pytest.approx(1.0)  # Blender cuts overrides at their sliders
+
+
+def test_mapping_is_edited_kept_and_carried_by_files(rules: tuple[FaceCurves, dict[str, Any]]) -> None:
+    curves, report = rules
+    found = report["editing"]
+    assert found["automatic"]["jawOpen"] == {"jawOpen": 1.0} and found["reset_greyed"]
+    assert found["edited"]["jawOpen"] == {"jawOpen": 0.25} and "eyeBlinkLeft" not in found["edited"]
+    assert found["profile"] == "arkit" and found["kept"]
+    assert "is mapped twice" in found["twice"] and found["mended"] == ""
+    assert found["jaw"] == pytest.approx(0.25 * float(curves.channel("jawOpen")[3]), abs=1e-5)
+    assert found["blink_left_out"] and found["reset"] and found["loaded"] and found["reopened"]
+    assert "broken.json was not loaded" in found["refused"]
+    assert found["added"] == ["eyeBlinkLeft", 1.0]
+
+
+def test_active_object_is_the_character_and_greyed_buttons_say_why(
+    rules: tuple[FaceCurves, dict[str, Any]],
+) -> None:
+    found = rules[1]["choosing"]
+    assert (found["armature"], found["mesh"], found["nothing"]) == ("Face", "Face", "")
+    assert "'Lamp' is no mesh and carries none" in found["lamp"]
+    assert "Choose a character, make one active" in found["no_character"]
+    assert "Choose a character first" in found["not_linked"]
