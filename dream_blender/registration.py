@@ -10,6 +10,7 @@ from . import (
     avatar_options,
     character_operators,
     generate,
+    ict_operator,
     mapping_list,
     operators,
     panel,
@@ -37,6 +38,7 @@ CLASSES: tuple[Any, ...] = (
     panel.DREAMTALK_PT_speak,
     panel.DREAMTALK_PT_mapping,
     panel.DREAMTALK_PT_look,
+    *ict_operator.CLASSES,
     *transfer_operator.CLASSES,
     panel.DREAMTALK_PT_files,
 )

@@ -278,6 +278,7 @@ def draw(layout: Any, context: Any) -> None:
     for line in lines:
         for number, part in enumerate(wrap(line, _NARROW)):
             column.label(text=part, icon="BLANK1" if number else "DOT")
+    layout.operator("dream_talk.add_ict_facekit", icon="FILE_FOLDER")
 
 
 class DREAMTALK_PT_transfer(bpy.types.Panel):
