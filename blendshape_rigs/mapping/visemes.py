@@ -19,7 +19,7 @@ from ..arkit import ARKIT_COUNT, ARKIT_INDEX
 
 Array = npt.NDArray[np.float64]
 
-_RIDGE: Final = 0.01
+_RIDGE: Final = 0.004
 _PENALTY: Final = 0.2
 _RELAXATION: Final = np.float32(1.6)
 _ROUNDS: Final = 10
