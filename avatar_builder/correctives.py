@@ -14,6 +14,7 @@ import numpy as np
 from blendshape_rigs.arkit import ARKIT_INDEX
 from blendshape_rigs.avatar import Corrective
 
+from . import lip_rules, shape_moves
 from .rig import Rig
 from .shapes import LID_BULGE
 from .topology import LOWER_LID_RINGS, UPPER_LID_RINGS, Floats
@@ -30,11 +31,28 @@ CLOSED_WITH = {
 
 def corrective_fields(rig: Rig, fields: Mapping[str, Floats]) -> dict[str, Floats]:
     """Return the displacement field (V, 3) of each corrective of the shapes ``fields``, under its drivers' names."""
-    result = {
+    closed = {
         JOINT.join((f"eyeBlink{side}", f"{name}{side}")): field
         for name, line in CLOSED_WITH.items()
         for side, field in _both(rig, _closed_eye(rig, fields["eyeBlinkLeft"], fields[f"{name}Left"], line))
     }
+    return closed | _mouth(rig)
+
+
+def _mouth(rig: Rig) -> dict[str, Floats]:
+    """Return the correctives of the lips."""
+    whole = {
+        ("jawOpen", "mouthFunnel"): rig.mouth(lip_rules.funnel_and_open),
+        ("jawOpen", "mouthClose"): rig.mouth(lip_rules.close_and_open, shape_moves.CLOSE_AND_OPEN),
+    }
+    halves = {
+        "mouthPucker": rig.mouth(lip_rules.smile_and_pucker, shape_moves.SMILE_AND_PUCKER),
+        "jawOpen": rig.mouth(lip_rules.smile_and_open),
+    }
+    result = {JOINT.join(drivers): rig.symmetric(field) for drivers, field in whole.items()}
+    for name, field in halves.items():
+        for side, half in _both(rig, rig.left_part(rig.symmetric(field))):
+            result[JOINT.join((f"mouthSmile{side}", name))] = half
     return result
 
 

@@ -64,8 +64,11 @@ def pucker(u: Floats, level: int, upper: bool) -> Floats:
 
 
 def left(u: Floats, level: int, upper: bool) -> Floats:
-    """The whole mouth goes to the subject's left."""
-    return move(u, 11.0 + 1.2 * u, 0.6 * u, -1.0 - 3.4 * np.maximum(u, 0) ** 2 + 2.6 * np.maximum(-u, 0) ** 2)
+    """The whole mouth goes to the subject's left, the red more than its border, which hangs on nose and chin."""
+    reach = ((7.6, 9.2, 10.4, 11.0) if upper else (9.4, 10.2, 10.8, 11.0))[level]
+    # The corners' four rings go together.
+    reach = reach + (11.0 - reach) * np.abs(u) ** 3
+    return move(u, reach + 1.2 * u, 0.6 * u, -1.0 - 3.4 * np.maximum(u, 0) ** 2 + 2.6 * np.maximum(-u, 0) ** 2)
 
 
 def shrug_lower(u: Floats, level: int, upper: bool) -> Floats:
@@ -125,10 +128,34 @@ def roll_upper(u: Floats, level: int, upper: bool) -> Floats:
 
 
 def _roll_in(u: Floats, level: int, inward: float) -> Floats:
-    middle = bulge(u, 4.0)
+    middle = bulge(u, 2.6)
     return move(u, 0.0, (4.6, 4.4, 2.2, 0.0)[level] * inward * middle, -(3.6, 6.2, 6.4, 5.4)[level] * middle)
 
 
 def _rest_on(u: Floats) -> Floats:
     """The other lip gives way a little."""
-    return move(u, 0.0, 0.0, -0.8 * bulge(u, 4.0))
+    return move(u, 0.0, 0.0, -0.8 * bulge(u, 2.6))
+
+
+def smile_and_pucker(u: Floats, level: int, upper: bool) -> Floats:
+    """Corrective: pursed lips hold the corners, which else rise to a V."""
+    a = np.abs(u)
+    return move(u, -1.5 * np.sign(u) * a**1.3, -4.4 * a**1.7, 1.8 * a**1.6)
+
+
+def smile_and_open(u: Floats, level: int, upper: bool) -> Floats:
+    """Corrective: the open smile draws its corners further out and back along the teeth."""
+    a = np.abs(u)
+    return move(u, 1.4 * np.sign(u) * a**2.5, 0.0, -1.6 * a**3)
+
+
+def funnel_and_open(u: Floats, level: int, upper: bool) -> Floats:
+    """Corrective: a funnel on the open jaw is round, not a slit."""
+    a = np.abs(u)
+    return move(u, 3.6 * np.sign(u) * a**1.3 * (1.2 - 0.2 * a), 0.0, (0.0 if upper else 1.6) * bulge(u))
+
+
+def close_and_open(u: Floats, level: int, upper: bool) -> Floats:
+    """Corrective: lips that stay closed over the open jaw are stretched, but keep their volume."""
+    full = (0.4, 1.4, 1.2, 0.4)[level] * bulge(u)
+    return move(u, 0.0, 0.0, full)

@@ -66,7 +66,10 @@ def _mouth(rig: Rig) -> dict[str, Floats]:
         "mouthDimpleLeft": rig.mouth(lip_rules.dimple, shape_moves.DIMPLE),
         "mouthStretchLeft": rig.mouth(lip_rules.stretch, shape_moves.STRETCH),
     }
-    return {name: rig.left_part(rig.symmetric(field)) for name, field in both.items()}
+    result = {name: rig.left_part(rig.symmetric(field)) for name, field in both.items()}
+    # The cheek that a smile lifts narrows the eye.
+    result["mouthSmileLeft"] += rig.eye(rig.lids(OPEN_LIDS[0] - 0.0002, OPEN_LIDS[1] + 0.0008))
+    return result
 
 
 def _lips(rig: Rig) -> dict[str, Floats]:
@@ -86,8 +89,17 @@ def _lips(rig: Rig) -> dict[str, Floats]:
     }
     result = {name: rig.left_part(rig.symmetric(field)) for name, field in halves.items()}
     result |= {name: rig.symmetric(field) for name, field in whole.items()}
-    result["mouthLeft"] = rig.mouth(lip_rules.left)
+    result["mouthLeft"] = _mouth_left(rig)
     return result
+
+
+def _mouth_left(rig: Rig) -> Floats:
+    """Return the field that draws the mouth to the subject's left; the nose's base follows a little."""
+    handles = rig.lips(lip_rules.left)
+    handles |= {index: np.array([2.4, 0.0, 0.0]) * lip_rules.MM for index in shape_moves.MOUTH_LEFT_NOSE}
+    still = rig.still(below=-0.022, nose=False)
+    bridge = np.flatnonzero((rig.points[:, 1] > -0.036) & (np.abs(rig.points[:, 0]) < 0.019))
+    return rig.spread(handles, np.union1d(still, bridge))
 
 
 def _eyes(rig: Rig) -> dict[str, Floats]:

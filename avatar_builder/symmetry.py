@@ -9,9 +9,9 @@ from scipy.spatial import cKDTree
 
 from blendshape_rigs.arkit import mirror_name
 
+from .base_face import MIRROR
+from .correctives import JOINT
 from .topology import Floats, Ints
-
-MIRROR = np.array([-1.0, 1.0, 1.0])
 
 
 def mirror_partners(points: Floats, names: Sequence[str], deltas: Floats) -> Ints:
@@ -66,10 +66,10 @@ def even_steps(names: Sequence[str], deltas: Floats, partners: Ints, step: float
 def _own_mirror(steps: Floats, partners: Ints) -> Floats:
     """Return a middle shape's steps (V, 3) with the right side copied to the left and no sideways move in between."""
     own = np.arange(len(partners))
-    result = np.where((own > partners)[:, None], steps[partners] * MIRROR, steps)
-    return result
+    even: Floats = np.where((own > partners)[:, None], steps[partners] * MIRROR, steps)
+    return even
 
 
 def _mirrored(name: str) -> str:
     """Return the name on the other side; a corrective's drivers change sides together."""
-    return " x ".join(mirror_name(part) for part in name.split(" x "))
+    return JOINT.join(mirror_name(part) for part in name.split(JOINT))

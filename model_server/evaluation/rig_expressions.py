@@ -16,8 +16,8 @@ from model_server.errors import ConfigError
 Values = npt.NDArray[np.float32]
 
 OPPOSITES = (
-    ("mouthLeft", "mouthRight"), ("jawLeft", "jawRight"), ("mouthFunnel", "mouthPress"), ("mouthPucker", "mouthStretch"),
-    ("mouthSmile", "mouthFrown"), ("eyeLookUp", "eyeLookDown"), ("eyeLookIn", "eyeLookOut"), ("eyeBlink", "eyeWide"),
+    ("mouthLeft", "mouthRight"), ("jawLeft", "jawRight"), ("mouthFunnel", "mouthPress"),
+    ("mouthPucker", "mouthStretch"), ("mouthSmile", "mouthFrown"), ("eyeLookUp", "eyeLookDown"), ("eyeLookIn", "eyeLookOut"), ("eyeBlink", "eyeWide"),
     ("browDown", "browOuterUp"), ("mouthRollLower", "mouthLowerDown"), ("mouthRollUpper", "mouthUpperUp"),
     ("cheekPuff", "tongueOut"), ("eyeSquint", "eyeWide"), ("tongueOut", "mouthRollUpper"), ("tongueOut", "mouthPress"),
 )  # fmt: skip
