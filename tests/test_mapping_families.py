@@ -102,6 +102,7 @@ VARIANTS = {
     "dots": lambda name: name.removesuffix("Left") + ".L" if name.endswith("Left") else name.replace("Right", ".R"),
     "Maya": lambda name: f"blendShape1.{name}",
     "VRoid": lambda name: f"Face.M_F00_000_00_{name}",
+    "MPFB": lambda name: f"!ex-{name}",
     "Daz": lambda name: f"Genesis8_1Female__{name}",
     "numbered": lambda name: f"A{ARKIT_NAMES.index(name):02d}_{name}",
     "copies": lambda name: f"{name}.001",
