@@ -26,7 +26,7 @@ SKULL_RADII = np.array([0.0735, 0.096, 0.094])
 JAW_CENTRE = np.array([0.0, -0.052, -0.030])
 JAW_RADII = np.array([0.064, 0.054, 0.058])
 NECK_TOP = np.array([0.0, -0.030, -0.078])
-NECK_BASE = np.array([0.0, -0.170, -0.104])
+NECK_BASE = np.array([0.0, -0.165, -0.104])
 NECK_RADIUS_TOP = 0.046
 NECK_RADIUS_BASE = 0.053
 

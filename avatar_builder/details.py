@@ -15,8 +15,7 @@ NOSTRIL_SIZE = np.array([0.0030, 0.0040, 0.0042])
 
 def nostrils(points: Floats) -> Floats:
     """Return how much points (V, 3) belong to a nostril's hollow, 0 to 1 (V,)."""
-    folded = points * np.array([1.0, 1.0, 1.0])
-    folded[:, 0] = np.abs(folded[:, 0])
+    folded = np.stack([np.abs(points[:, 0]), points[:, 1], points[:, 2]], axis=1)
     return np.asarray(np.exp(-((((folded - NOSTRIL) / NOSTRIL_SIZE) ** 2).sum(axis=1))))
 
 
@@ -30,20 +29,20 @@ def _groove(points: Floats) -> Floats:
     )
 
 
-def _lid_row(cage: Cage, matrix: sparse.csr_matrix) -> Floats:
-    """Return where fine points (V,) lie on an upper lid: 0 margin, 1 and 2 the rings above, more elsewhere."""
-    row = np.full(len(cage.points), 4.0)
-    strength = np.sin(np.linspace(0.0, np.pi, 9)) ** 0.5
+def _creases(cage: Cage, matrix: sparse.csr_matrix) -> Floats:
+    """Return the depth (V,), metres, of the upper lids' creases; the folds above them are negative."""
+    row, middle = np.full(len(cage.points), 4.0), np.zeros(len(cage.points))
     for number, ring in enumerate(UPPER_LID_RINGS):
-        for index, middle in zip(ring, strength, strict=True):
-            row[[index, cage.mirror[index]]] = number + 4.0 * (1 - middle)
-    return np.asarray(matrix @ row)
+        for index, share in zip(ring, np.sin(np.linspace(0.0, np.pi, 9)), strict=True):
+            both = [index, int(cage.mirror[index])]
+            row[both], middle[both] = number, share
+    row, middle = matrix @ row, matrix @ middle
+    crease = 0.0009 * np.exp(-(((row - 1.0) / 0.28) ** 2)) - 0.0005 * np.exp(-(((row - 1.6) / 0.35) ** 2))
+    return np.asarray(crease * smooth_step(middle, 0.2, 0.8))
 
 
 def relief(cage: Cage, matrix: sparse.csr_matrix, points: Floats, normals: Floats) -> Floats:
     """Return the displacement (V, 3) in metres of fine points at rest."""
-    row = _lid_row(cage, matrix)
-    crease = 0.0009 * np.exp(-(((row - 1.0) / 0.28) ** 2)) - 0.0005 * np.exp(-(((row - 1.6) / 0.35) ** 2))
-    depth = crease + _groove(points)
+    depth = _creases(cage, matrix) + _groove(points)
     hollow = nostrils(points)[:, None] * np.array([0.0, 0.0042, -0.0006])
     return np.asarray(hollow - normals * depth[:, None])

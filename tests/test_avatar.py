@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from blendshape_rigs.arkit import ARKIT_COUNT, ARKIT_INDEX, ARKIT_NAMES, MIRROR_PAIRS
 from blendshape_rigs.avatar import PROXY_AVATAR_FILE, ProxyAvatar, load_proxy_avatar, read_proxy_avatar
@@ -57,6 +59,50 @@ def part(avatar: ProxyAvatar, *materials: str) -> NDArray[np.intp]:
     return used
 
 
+def triangle_normals(points: NDArray[np.floating[Any]], triangles: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Return normals (F, 3) as long as twice the triangles' areas."""
+    corners = points[triangles].astype(np.float64)
+    return np.asarray(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]))
+
+
+def cosines(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the cosines (N,) of the angles between the rows of two arrays (N, 3)."""
+    lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+    return np.asarray((first * second).sum(axis=1) / np.maximum(lengths, 1e-18))
+
+
+def with_head_turned(avatar: ProxyAvatar, yaw: float, pitch: float) -> NDArray[np.float64]:
+    """Return the resting vertices (V, 3) with the head turned by degrees, as the head's weight asks."""
+    a, b = np.radians([yaw, pitch])
+    about_y = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
+    about_x = np.array([[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]])
+    arm = avatar.vertices - avatar.neck_pivot.astype(np.float64)
+    return np.asarray(avatar.vertices + avatar.head_weight[:, None] * (arm @ (about_y @ about_x).T - arm))
+
+
+def times_covered(uvs: NDArray[np.float64], size: int) -> NDArray[np.int64]:
+    """Return (size, size) how many triangles (F, 3, 2) cover the middle of each texel."""
+    corners = uvs * size - 0.5
+    low = np.ceil(corners.min(axis=1)).astype(np.int64)
+    extent = (np.floor(corners.max(axis=1)).astype(np.int64) - low).max(axis=1) + 1
+    counts = np.zeros(size * size, dtype=np.int64)
+    for reach in (2, 4, 8, 16, 32, 64, 128, 256):
+        chosen = np.flatnonzero((extent <= reach) & (extent > (0 if reach == 2 else reach // 2)))
+        grid = np.stack(np.meshgrid(np.arange(reach), np.arange(reach)), axis=2).reshape(-1, 2)
+        for block in np.array_split(chosen, max(1, len(chosen) * reach**2 // 2_000_000)):
+            texel = low[block, None] + grid[None]
+            a, b, c = (corners[block, k, None] for k in range(3))
+            sides = np.stack([_cross(q - p, texel - p) for p, q in ((a, b), (b, c), (c, a))])
+            inside = (sides > 1e-6).all(axis=0) & (texel < size).all(axis=2)
+            np.add.at(counts, texel[inside][:, 1] * size + texel[inside][:, 0], 1)
+    assert extent.max() <= 256
+    return counts.reshape(size, size)
+
+
+def _cross(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(first[..., 0] * second[..., 1] - first[..., 1] * second[..., 0])
+
+
 def test_arrays_fit_together(avatar: ProxyAvatar) -> None:
     count = len(avatar.vertices)
     assert 5_000 <= count <= 25_000
@@ -64,6 +110,9 @@ def test_arrays_fit_together(avatar: ProxyAvatar) -> None:
     assert avatar.triangles.dtype == np.int32
     assert np.array_equal(np.unique(avatar.triangles), np.arange(count))
     assert set(avatar.triangle_materials.tolist()) == set(range(len(avatar.materials)))
+    assert avatar.face_uvs.shape == (len(avatar.triangles), 3, 2) and avatar.head_weight.shape == (count,)
+    assert all(moves.shape == (count, 3) for moves in avatar.identities.values())
+    assert all(corrective.deltas.shape == (count, 3) for corrective in avatar.correctives)
     assert set(avatar.material_colors) == set(avatar.materials)
     assert (
         avatar.vertex_colors.shape == (count, 3) and 0 <= avatar.vertex_colors.min() <= avatar.vertex_colors.max() <= 1
@@ -83,7 +132,7 @@ def test_face_is_life_sized(avatar: ProxyAvatar) -> None:
 
 
 def test_asset_is_small() -> None:
-    assert PROXY_AVATAR_FILE.stat().st_size < 3_000_000
+    assert PROXY_AVATAR_FILE.stat().st_size < 6_000_000
 
 
 def test_loading_gives_the_same_object(avatar: ProxyAvatar) -> None:
@@ -174,7 +223,7 @@ def test_eyeballs_turn_about_their_centres(avatar: ProxyAvatar) -> None:
         for name, axis, sign in (("Out", 0, out), ("In", 0, -out), ("Up", 1, 1.0), ("Down", 1, -1.0)):
             gaze = avatar.deform(pose(**{f"eyeLook{name}{side}": 1.0}))[own].mean(axis=0) - avatar.eye_centres[number]
             assert sign * gaze[axis] > 4 * MM
-            assert np.linalg.norm(gaze) == pytest.approx(0.0135, abs=0.001)
+            assert np.linalg.norm(gaze) == pytest.approx(0.0114, abs=0.0005), "the iris lies behind the cornea"
 
 
 def test_jaw_carries_lower_teeth_and_tongue_not_upper_teeth(avatar: ProxyAvatar) -> None:
@@ -220,7 +269,9 @@ def test_deform_takes_any_leading_shape(avatar: ProxyAvatar) -> None:
 
 
 def test_skin_is_closed_but_for_the_lids_inside_the_eyes(avatar: ProxyAvatar) -> None:
-    skin = np.isin(avatar.triangle_materials, [avatar.materials.index(n) for n in ("skin", "lips", "mouth_cavity")])
+    skin = np.isin(
+        avatar.triangle_materials, [avatar.materials.index(n) for n in ("skin", "lips", "mouth_cavity", "cloth")]
+    )
     triangles = avatar.triangles[skin]
     edges = triangles[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2)
     keys = edges[:, 0].astype(np.int64) * len(avatar.vertices) + edges[:, 1]
@@ -229,6 +280,110 @@ def test_skin_is_closed_but_for_the_lids_inside_the_eyes(avatar: ProxyAvatar) ->
     border = np.unique(edges[~np.isin(keys, back)])
     distance = np.linalg.norm(avatar.vertices[border][:, None] - avatar.eye_centres[None], axis=2).min(axis=1)
     assert 0 < len(border) <= 160 and distance.max() < 0.0135
+
+
+def test_surface_faces_outwards(avatar: ProxyAvatar) -> None:
+    corners = avatar.vertices[avatar.triangles]
+    litres = float((np.cross(corners[:, 0], corners[:, 1]) * corners[:, 2]).sum()) / 6 * 1000
+    assert 9 < litres < 20
+
+
+def test_bust_ends_in_shoulders(avatar: ProxyAvatar) -> None:
+    cloth = avatar.vertices[part(avatar, "cloth")]
+    assert np.ptp(cloth[:, 0]) > 2 * np.ptp(avatar.vertices[avatar.landmark_vertices, 0])
+    assert cloth[:, 1].max() < avatar.vertices[avatar.landmark_vertices[152], 1] - 0.01, "below the chin"
+    assert np.abs(avatar.deltas[:, part(avatar, "cloth")]).max() == 0
+
+
+def test_head_weight_is_smooth(avatar: ProxyAvatar) -> None:
+    weight = avatar.head_weight
+    assert weight.min() == 0 and weight.max() == 1
+    whole = np.concatenate([avatar.landmark_vertices, part(avatar, "teeth", "eye_white", "brow")])
+    assert (weight[whole] == 1).all() and (weight[part(avatar, "hair", "tongue")] > 0.97).all()
+    assert (weight[part(avatar, "cloth")] < 0.02).all()
+    ends = avatar.triangles[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2)
+    length = np.linalg.norm(np.diff(avatar.vertices[ends], axis=1)[:, 0], axis=1)
+    change = np.abs(np.diff(weight[ends], axis=1)[:, 0])
+    assert (change <= 0.0005 + 30 * length).all(), "less than 3 percent a millimetre"
+
+
+@pytest.mark.parametrize(("yaw", "pitch"), [(25, 0), (-25, 0), (0, 15), (0, -15), (25, 15), (-25, -15)])
+def test_neck_follows_the_turned_head(avatar: ProxyAvatar, yaw: float, pitch: float) -> None:
+    turned = with_head_turned(avatar, yaw, pitch)
+    neck = np.flatnonzero(((avatar.head_weight > 0) & (avatar.head_weight < 1))[avatar.triangles].any(axis=1))
+    before, after = (triangle_normals(points, avatar.triangles[neck]) for points in (avatar.vertices, turned))
+    area = np.linalg.norm(after, axis=1) / np.linalg.norm(before, axis=1)
+    assert area.min() > 0.5 and area.max() < 1.8
+    angle = np.degrees(np.arccos(np.clip(cosines(before, after), -1, 1)))
+    assert angle.max() < abs(yaw) + abs(pitch) + 20, "nothing folds"
+
+
+def test_texture_coordinates_do_not_overlap(avatar: ProxyAvatar) -> None:
+    uvs = avatar.face_uvs
+    assert uvs.min() >= 0 and uvs.max() <= 1
+    first, second = uvs[:, 1] - uvs[:, 0], uvs[:, 2] - uvs[:, 0]
+    area = (first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]) / 2
+    assert (area > -1e-9).all() and (area <= 0).mean() < 0.002, "flipped triangles"
+    used = times_covered(uvs.astype(np.float64), 1024)
+    assert (used > 1).sum() < 0.001 * (used > 0).sum()
+    assert (used > 0).mean() > 0.4, "the square is put to use"
+
+
+def test_texture_coordinates_stretch_little(avatar: ProxyAvatar) -> None:
+    face = avatar.triangle_materials == avatar.materials.index("skin")
+    solid = avatar.vertices[avatar.triangles[face]].astype(np.float64)
+    flat = avatar.face_uvs[face].astype(np.float64)
+    area = np.linalg.norm(triangle_normals(avatar.vertices, avatar.triangles[face]), axis=1) / 2
+    u, v = solid[:, 1] - solid[:, 0], solid[:, 2] - solid[:, 0]
+    along = u / np.linalg.norm(u, axis=1, keepdims=True)
+    across = v - along * (v * along).sum(axis=1, keepdims=True)
+    across /= np.linalg.norm(across, axis=1, keepdims=True)
+    edges = np.stack([np.stack([(e * along).sum(1), (e * across).sum(1)], 1) for e in (u, v)], axis=2)
+    stretch = np.linalg.svd(np.stack([flat[:, 1] - flat[:, 0], flat[:, 2] - flat[:, 0]], 2) @ np.linalg.inv(edges))[1]
+    aspect = stretch[:, 0] / np.maximum(stretch[:, 1], 1e-9)
+    assert np.average(aspect < 2.5, weights=area) > 0.92
+    density = np.sqrt(stretch.prod(axis=1))
+    middle = np.average(density, weights=area)
+    assert np.average((density > middle / 2) & (density < middle * 2), weights=area) > 0.95
+
+
+IDENTITIES = ("width", "jaw", "age", "nose", "brow", "lips", "eyes")
+
+
+def test_identities_are_there_and_symmetric(avatar: ProxyAvatar) -> None:
+    assert set(avatar.identities) == set(IDENTITIES)
+    for name, moves in avatar.identities.items():
+        length = np.linalg.norm(moves, axis=1)
+        assert 1.5 * MM < length.max() < 9 * MM, name
+        image = avatar.vertices * np.array([-1, 1, 1], dtype=np.float32)
+        _, nearest = cKDTree(avatar.vertices).query(image)
+        paired = np.linalg.norm(avatar.vertices[nearest] - image, axis=1) < 2e-6
+        gap = np.linalg.norm(moves[nearest] - moves * np.array([-1, 1, 1], dtype=np.float32), axis=1)[paired]
+        assert paired.mean() > 0.85 and gap.max() < 2e-5, name
+        assert np.abs(moves[avatar.head_weight == 0]).max() == 0, "shoulders are shared"
+
+
+@pytest.mark.parametrize("value", [-1.0, 1.0])
+@pytest.mark.parametrize("name", IDENTITIES)
+def test_identity_keeps_the_face_sound(avatar: ProxyAvatar, name: str, value: float) -> None:
+    moves = value * avatar.identities[name]
+    rest = avatar.vertices + moves
+    assert np.linalg.norm(rest[avatar.upper_lip] - rest[avatar.lower_lip], axis=1).max() < 0.2 * MM
+    lids = avatar.landmark_vertices[[384, 385, 386, 387, 388, 257, 258, 259, 381, 380, 374, 373, 390]]
+    eye = part(avatar, "eye_white")
+    radius = np.linalg.norm(avatar.vertices[eye[avatar.vertices[eye, 0] > 0]] - avatar.eye_centres[0], axis=1).max()
+    for blink in (0.0, 0.5, 1.0):
+        posed = avatar.deform(pose(eyeBlinkLeft=blink)) + moves
+        assert np.linalg.norm(posed[lids] - avatar.eye_centres[0], axis=1).min() > radius - 0.01 * MM
+    upper, lower = (
+        avatar.landmark_vertices[[384, 385, 386, 387, 388]],
+        avatar.landmark_vertices[[381, 380, 374, 373, 390]],
+    )
+    assert np.linalg.norm(posed[upper] - posed[lower], axis=1).max() < 0.45 * MM, "a blink still closes"
+    teeth = part(avatar, "teeth")
+    assert rest[teeth, 2].max() < rest[avatar.landmark_vertices[13], 2] - 2 * MM, "teeth stay behind the lips"
+    before, after = (triangle_normals(points, avatar.triangles) for points in (avatar.vertices, rest))
+    assert (cosines(before, after) > 0).mean() > 0.9995, "triangles keep their sides"
 
 
 def test_builder_makes_the_same_bytes(tmp_path: Path) -> None:
@@ -243,5 +398,7 @@ def test_builder_makes_the_same_bytes(tmp_path: Path) -> None:
     np.testing.assert_allclose(made.vertices, packaged.vertices, atol=1e-6)
     np.testing.assert_allclose(made.deltas, packaged.deltas, atol=4e-6)
     np.testing.assert_allclose(made.vertex_colors, packaged.vertex_colors, atol=0.01)
+    np.testing.assert_allclose(made.head_weight, packaged.head_weight, atol=1e-4)
+    np.testing.assert_allclose(made.face_uvs, packaged.face_uvs, atol=2e-3)
     for name in ("triangles", "triangle_materials", "landmark_vertices", "upper_lip", "lower_lip"):
         np.testing.assert_array_equal(getattr(made, name), getattr(packaged, name), err_msg=name)
