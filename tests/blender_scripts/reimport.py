@@ -39,18 +39,37 @@ def frames_per_second(suffix):
     return render.fps / (render.fps_base if suffix == ".blend" else 1.0)
 
 
-def alembic_points(path, frame):
-    """Return the points of the one mesh in the Alembic cache at ``path`` at a frame of the scene."""
-    bpy.ops.wm.alembic_import(filepath=path)
-    mesh = next(item for item in bpy.data.objects if item.type == "MESH")
-    bpy.context.scene.frame_set(frame)
+def avatar_points(frame):
+    """Return the (V, 3) world positions of the largest mesh at a frame of the scene, a fraction or not."""
+    mesh = max((item for item in bpy.data.objects if item.type == "MESH"), key=lambda item: len(item.data.vertices))
+    for key in (key for keys in bpy.data.shape_keys for key in keys.key_blocks):
+        key.slider_min, key.slider_max = -10.0, 10.0  # importers leave 0 to 1, which would clip the curves
+    whole = int(frame)
+    bpy.context.scene.frame_set(whole, subframe=frame - whole)
     evaluated = mesh.evaluated_get(bpy.context.evaluated_depsgraph_get())
     points = np.empty(len(evaluated.data.vertices) * 3, np.float32)
     evaluated.data.vertices.foreach_get("co", points)
-    return points.reshape(-1, 3)
+    matrix = np.array(evaluated.matrix_world)
+    return points.reshape(-1, 3) @ matrix[:3, :3].T + matrix[:3, 3]
 
 
-sounds = {}
+def bones():
+    """Return the names of the bones of all armatures."""
+    return sorted(bone.name for item in bpy.data.objects if item.type == "ARMATURE" for bone in item.data.bones)
+
+
+def opacities():
+    """Return the opacity of every material by name."""
+    shaders = (
+        (made.name, node)
+        for made in bpy.data.materials
+        for node in (made.node_tree.nodes if made.node_tree else ())
+        if node.type == "BSDF_PRINCIPLED"
+    )
+    return {name: node.inputs["Alpha"].default_value for name, node in shaders}
+
+
+sounds, skeletons, seen_through = {}, {}, {}
 for rate in arguments["rates"]:
     folder = Path(arguments["folder"]) / rate
     for suffix, importer in IMPORTERS.items():
@@ -63,6 +82,9 @@ for rate in arguments["rates"]:
             frames, values = points.reshape(-1, 2).T
             found[name] = np.stack([frames / frames_per_second(suffix), values])
         np.savez(folder / f"back{suffix}.npz", **found)
+        skeletons[suffix], seen_through[suffix] = bones(), opacities()
+        seconds = arguments["frame"] / arguments["fps"][rate]
+        np.save(folder / f"points{suffix}.npy", avatar_points(seconds * frames_per_second(suffix)))
         if suffix == ".blend":
             strips = compat.strips(bpy.context.scene)
             sounds[rate] = [(strip.type, strip.frame_start, bool(strip.sound.packed_file)) for strip in strips]
@@ -70,5 +92,6 @@ for rate in arguments["rates"]:
     whole = round(arguments["fps"][rate])
     bpy.context.scene.render.fps = whole
     bpy.context.scene.render.fps_base = whole / arguments["fps"][rate]
-    np.save(folder / "points.npy", alembic_points(str(folder / "take.abc"), arguments["frame"]))
-report({"sounds": sounds})
+    bpy.ops.wm.alembic_import(filepath=str(folder / "take.abc"))
+    np.save(folder / "points.abc.npy", avatar_points(arguments["frame"]))
+report({"sounds": sounds, "bones": skeletons, "opacities": seen_through})
