@@ -14,7 +14,7 @@ from .topology import LOWER_LIP_RINGS, UPPER_LIP_RINGS, Floats
 
 CLOSED_LIDS = -0.0026
 """Metres above the line between the eye's corners at which the lids meet in the middle."""
-LID_BULGE = 0.0012
+LID_BULGE = 0.0019
 
 
 def cage_fields(rig: Rig) -> dict[str, Floats]:

@@ -13,11 +13,12 @@ from blendshape_rigs.face_mesh import LANDMARKS
 
 from .base_face import EYE_RADIUS, smooth_step
 from .cage import EYE_CENTRE_LEFT, EYE_CENTRE_RIGHT, Cage
+from .correctives import JOINT
 from .details import nostrils, relief
 from .parts import COLOURS, MATERIAL_NUMBER, Part
 from .refine import Refined, refine
 from .surface import vertex_normals
-from .topology import LOWER_LIP_RINGS, UPPER_LID_RINGS, UPPER_LIP_RINGS, Floats, Ints
+from .topology import LOWER_LID_RINGS, LOWER_LIP_RINGS, UPPER_LID_RINGS, UPPER_LIP_RINGS, Floats, Ints
 
 LID_CLEARANCE = 0.0007
 
@@ -91,7 +92,24 @@ def build_skin(cage: Cage, fields: dict[str, Floats]) -> Skin:
     lines = [_follow_edges(np.array(rings[3]), fine.creases) for rings in (UPPER_LIP_RINGS, LOWER_LIP_RINGS)]
     right = np.array(UPPER_LID_RINGS[0])
     lids = [_follow_edges(margin, fine.creases) for margin in (right, cage.mirror[right])]
+    low = np.array(LOWER_LID_RINGS[0])
+    low_lids = [_follow_edges(margin, fine.creases) for margin in (low, cage.mirror[low])]
+    _shut(rest, moved, {"Right": (lids[0], low_lids[0]), "Left": (lids[1], low_lids[1])})
     return Skin(Part(rest, triangles, materials, colours, moved), fine, np.stack(lines), np.stack(lids))
+
+
+def _shut(rest: Floats, moved: dict[str, Floats], margins: dict[str, tuple[Ints, Ints]]) -> None:
+    """Change every blink, and every corrective of one, so that the fine margins of the lids meet.
+
+    Refining and details at rest move the upper and the lower margin differently by tenths of a millimetre.
+    """
+    for side, (upper, lower) in margins.items():
+        blink = f"eyeBlink{side}"
+        for name in (blink, *(name for name in moved if name.startswith(blink + JOINT))):
+            shut = rest + sum(moved[driver] for driver in {blink, *name.split(JOINT), name})
+            gap = (shut[upper] - shut[lower]) / 2
+            moved[name][upper] -= gap
+            moved[name][lower] += gap
 
 
 def _plain(cage: Cage) -> NDArray[np.bool_]:

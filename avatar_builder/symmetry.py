@@ -44,7 +44,10 @@ def mirror_partners(points: Floats, names: Sequence[str], deltas: Floats) -> Int
 def even_points(points: Floats, partners: Ints) -> Floats:
     """Return the points (V, 3) with each pair of partners mirrored exactly."""
     paired = partners != np.arange(len(points))
-    return np.where(paired[:, None], (points + points[partners] * MIRROR) / 2, points)
+    even = np.where(paired[:, None], (points + points[partners] * MIRROR) / 2, points)
+    # Nanometres beside the middle are on it.
+    even[np.abs(even[:, 0]) < 1e-9, 0] = 0.0
+    return even
 
 
 def even_steps(names: Sequence[str], deltas: Floats, partners: Ints, step: float) -> Floats:

@@ -16,11 +16,22 @@ from model_server.errors import ConfigError
 Values = npt.NDArray[np.float32]
 
 OPPOSITES = (
-    ("mouthLeft", "mouthRight"), ("jawLeft", "jawRight"), ("mouthFunnel", "mouthPress"),
-    ("mouthPucker", "mouthStretch"), ("mouthSmile", "mouthFrown"), ("eyeLookUp", "eyeLookDown"), ("eyeLookIn", "eyeLookOut"), ("eyeBlink", "eyeWide"),
-    ("browDown", "browOuterUp"), ("mouthRollLower", "mouthLowerDown"), ("mouthRollUpper", "mouthUpperUp"),
-    ("cheekPuff", "tongueOut"), ("eyeSquint", "eyeWide"), ("tongueOut", "mouthRollUpper"), ("tongueOut", "mouthPress"),
-)  # fmt: skip
+    ("mouthLeft", "mouthRight"),
+    ("jawLeft", "jawRight"),
+    ("mouthFunnel", "mouthPress"),
+    ("mouthPucker", "mouthStretch"),
+    ("mouthSmile", "mouthFrown"),
+    ("mouthRollLower", "mouthLowerDown"),
+    ("mouthRollUpper", "mouthUpperUp"),
+    ("eyeLookUp", "eyeLookDown"),
+    ("eyeLookIn", "eyeLookOut"),
+    ("eyeBlink", "eyeWide"),
+    ("eyeSquint", "eyeWide"),
+    ("browDown", "browOuterUp"),
+    ("tongueOut", "cheekPuff"),
+    ("tongueOut", "mouthRollUpper"),
+    ("tongueOut", "mouthPress"),
+)
 """Muscles that work against each other: a drawn mixture uses one of each pair."""
 
 
