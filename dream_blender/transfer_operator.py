@@ -108,12 +108,17 @@ def _in_world(item: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int32]
 def place_face_points(context: Any, head: Any) -> None:
     """Put empties where the face of ``head`` has its points, in the place of those that it has already.
 
+    The head stands upright in the world; it may be turned about the vertical as an object.
+
     Raises:
         NoFaceError: no face was found.
     """
-    found = guess_face_points(*_in_world(head))
+    vertices, triangles = _in_world(head)
+    angle = head.matrix_world.to_euler().z
+    turn = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
+    found = guess_face_points(vertices @ turn, triangles)
     remove_face_points(head)
-    places = {name: to_blender(place) for name, place in found.items()}
+    places = {name: to_blender(turn @ place) for name, place in found.items()}
     size = 0.1 * float(np.linalg.norm(places["nose tip"] - places["chin"]))
     for name, place in places.items():
         empty = bpy.data.objects.new(f"Face: {name}", None)

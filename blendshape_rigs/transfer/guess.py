@@ -19,6 +19,8 @@ _SCALES: Final = np.geomspace(0.04, 0.75, 70)  # height of that piece as a share
 _BINS: Final = 1200
 _TILT: Final = 0.3  # a head may lean forward or back by this slope at little cost
 _UNLIKE: Final = 0.011  # metres: a profile that misses by more is no face's
+_CANDIDATES: Final = 5  # loose parts, the largest ones, that may be the skin
+_LEAST_AREA: Final = 0.02  # of the largest part's, for another one to be the skin
 _TURN: Final = 0.012  # metres that a normal's difference of 1 counts as
 _MARGIN: Final = 0.04  # metres around the avatar within which the fit looks
 _LOOSE: Final = 1e3  # metres: a stiffness at which points do not count
@@ -49,13 +51,20 @@ def guess_face_points(
     whole = Surface(np.asarray(vertices, np.float64), np.asarray(triangles, np.int32))
     if not len(whole.triangles):
         raise NoFaceError("The mesh has no faces")
-    main = np.bincount(whole.parts, whole.areas).argmax()
-    skin, _ = whole.part_of(whole.parts == main)
+    areas = np.bincount(whole.parts, whole.areas)
+    largest = np.argsort(-areas, kind="stable")[:_CANDIDATES]
     ours = _profile(template.skin, 0.0)(_HEIGHTS)
-    tries = [_find(skin, turn, ours) for turn in range(4)]
-    miss, place = min(tries, key=lambda found: found[0])
-    if miss > _UNLIKE:
+    tries = [
+        (*_find(skin, turn, ours), skin)
+        for part in largest[areas[largest] > _LEAST_AREA * areas.max()]
+        for skin in [whole.part_of(whole.parts == part)[0]]
+        if np.ptp(skin.vertices[:, 1]) > 0
+        for turn in range(4)
+    ]
+    likely = [found for found in tries if found[0] < _UNLIKE]
+    if not likely:
         raise NoFaceError("No face was found in this mesh: drag the face points to their places")
+    _, place, skin = min(likely, key=lambda found: found[0])
     return _refined(template, skin, place)
 
 
@@ -107,10 +116,14 @@ def _envelope(begins: Points, ends: Points) -> Callable[[Points], Points]:
     """Return the function from heights to the largest z of the segments ``begins`` to ``ends`` (N, 3) there."""
     upward = (begins[:, 1] < ends[:, 1])[:, None]
     low, high = np.where(upward, begins, ends), np.where(upward, ends, begins)
-    bottom, step = low[:, 1].min(), float(np.ptp([low[:, 1], high[:, 1]])) / _BINS
+    upright = high[:, 1] > low[:, 1]
+    low, high = low[upright], high[upright]
+    if not len(low):  # no profile in the middle: nothing like a face
+        return np.zeros_like
+    bottom = float(low[:, 1].min())
+    step = (float(high[:, 1].max()) - bottom) / _BINS
     first = np.ceil((low[:, 1] - bottom) / step).astype(int)
     counts = np.floor((high[:, 1] - bottom) / step).astype(int) - first + 1
-    counts[high[:, 1] == low[:, 1]] = 0
     segment = np.repeat(np.arange(len(low)), counts)
     bins = first[segment] + np.arange(len(segment)) - np.repeat(np.cumsum(counts) - counts, counts)
     along = (bottom + bins * step - low[segment, 1]) / (high[segment, 1] - low[segment, 1])

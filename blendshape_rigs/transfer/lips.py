@@ -14,6 +14,8 @@ from .warp import Points
 _FADE: Final = 0.004  # metres of difference in distance within which a side goes from upper to lower
 _REACH: Final = 0.06  # metres from the lips beyond which no vertex has a side
 
+_DETOUR: Final = 1.9  # times the straight line: over joined lips the way is shorter
+
 
 def lip_sides(surface: Surface, upper: NDArray[np.intp], lower: NDArray[np.intp]) -> Points:
     """Return the side (V,) of each vertex: 1 belongs to the upper lip, -1 to the lower, 0 to neither.
@@ -27,6 +29,13 @@ def lip_sides(surface: Surface, upper: NDArray[np.intp], lower: NDArray[np.intp]
     """
     sides: Points = np.clip((_distances(surface, lower) - _distances(surface, upper)) / _FADE, -1, 1)
     return sides
+
+
+def has_slit(surface: Surface, upper: int, lower: int) -> bool:
+    """Tell whether the way along the mesh from the vertex ``upper`` to ``lower`` leads around the mouth's corner."""
+    way = _distances(surface, np.array([upper]))[lower]
+    across = np.linalg.norm(surface.vertices[upper] - surface.vertices[lower])
+    return bool(way > _DETOUR * across)
 
 
 def _distances(surface: Surface, sources: NDArray[np.intp]) -> Points:

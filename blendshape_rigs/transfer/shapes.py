@@ -20,6 +20,10 @@ from .warp import Points, fit_similarity
 
 _MARGIN: Final = 0.05  # metres around the laid avatar within which a head is looked at
 _LEAST_VERTICES: Final = 200
+_LIP_TURN: Final = 0.004  # metres that a normal's difference of 1 counts as
+_LIP_SIDE: Final = 0.02  # metres of distance that a step from no lip to a lip counts as
+_MOVING: Final = 0.0005  # metres: a vertex that some shape moves by more belongs to the face
+_LEAST_OPENING: Final = 5.0  # millimetres that lips part at least when a mouth opens
 
 
 class TransferError(Exception):
@@ -131,18 +135,26 @@ def _around(template: Template, whole: Surface) -> NDArray[np.bool_]:
     return inside
 
 
+def _lips_apart(template: Template, fit: Fit, head: Surface, skin: CarriedSkin) -> Points:
+    """Return by how many millimetres (L, 52) each shape parts the lips, from corner to corner."""
+    theirs = _LIP_SIDE * skin.sides[:, None]
+    moved = []
+    for lip in template.lips:
+        tags = (_LIP_SIDE * template.sides[lip, None], theirs)
+        moved.append(match(fit.laid.vertices[lip], fit.laid.normals[lip], head, _LIP_TURN, tags).take(skin.deltas))
+    upper, lower = moved
+    apart: Points = 1000 * (upper - lower)[:, :, 1].astype(np.float64)
+    return apart
+
+
 def _report(template: Template, fit: Fit, head: Surface, skin: CarriedSkin, parts: CarriedParts) -> TransferReport:
-    upper, lower = (
-        match(fit.laid.vertices[lip], fit.laid.normals[lip], head, 0.004, (0.02 * sides[:, None], tags))
-        for lip, sides, tags in ((lip, template.sides[lip], 0.02 * skin.sides[:, None]) for lip in template.lips)
-    )
-    parted = upper.take(skin.deltas) - lower.take(skin.deltas)
-    opening = 1000 * float(parted[:, ARKIT_INDEX["jawOpen"], 1].max())
-    closed = parted[:, ARKIT_INDEX["jawOpen"]] + parted[:, ARKIT_INDEX["mouthClose"]]
-    face = np.linalg.norm(skin.deltas, axis=2).max(axis=1) > 0.0005
+    apart = _lips_apart(template, fit, head, skin)
+    opening = float(apart[:, ARKIT_INDEX["jawOpen"]].max()) if skin.mouth_opens else 0.0
+    left_over = apart[:, ARKIT_INDEX["jawOpen"]] + apart[:, ARKIT_INDEX["mouthClose"]]
+    face = np.linalg.norm(skin.deltas, axis=2).max(axis=1) > _MOVING
     warnings = []
-    if opening < 5:
-        warnings.append("The mouth hardly opens: the mesh has no slit between the lips, or the points miss it")
+    if opening < _LEAST_OPENING:
+        warnings.append("The mouth does not open: the mesh has no slit between the lips, or the points miss it")
     if parts.eyes < 2:
         warnings.append("No eyes of their own were found: looking moves the lids alone")
     if not parts.has_tongue:
@@ -151,7 +163,7 @@ def _report(template: Template, fit: Fit, head: Surface, skin: CarriedSkin, part
         landmark_distance_mm=1000 * float(fit.misses.mean()),
         matched=float(skin.matched[face].mean()) if face.any() else 0.0,
         lip_opening_mm=opening,
-        lip_remainder_mm=1000 * float(np.abs(closed[:, 1]).max()),
+        lip_remainder_mm=float(np.abs(left_over).max()),
         eyes=parts.eyes,
         jaw_parts=parts.jaw_parts,
         warnings=tuple(warnings),

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .fit import Fit
-from .lips import lip_sides
+from .lips import has_slit, lip_sides
 from .surface import Surface, match
-from .template import LOWER_SEEDS, UPPER_SEEDS, Template
+from .template import FACE_POINTS, LOWER_SEEDS, UPPER_SEEDS, Template
 from .warp import Points
 
 _TURN: Final = 0.006  # metres of distance that a normal's difference of 1 counts as
@@ -25,16 +25,21 @@ _PULL: Final = 0.2  # how much neighbours count against a vertex's own good matc
 
 @dataclass(frozen=True, eq=False)
 class CarriedSkin:
-    """Motions of a head's skin: ``deltas`` (V, 52, 3) float32 metres, ``matched`` (V,) bool, lip ``sides`` (V,)."""
+    """Motions of a head's skin: ``deltas`` (V, 52, 3) float32 metres, ``matched`` (V,) bool, lip ``sides`` (V,).
+
+    ``mouth_opens``: whether there is a slit between the lips.
+    """
 
     deltas: NDArray[np.float32]
     matched: NDArray[np.bool_]
     sides: Points
+    mouth_opens: bool
 
 
 def carry_skin(template: Template, fit: Fit, head: Surface) -> CarriedSkin:
     """Return the avatar's shapes on ``head``, a skin in the avatar's size and place; all vertices need triangles."""
-    sides = _sides_of(template, fit, head)
+    upper, lower = (_on_head(template, fit, head, seeds) for seeds in (UPPER_SEEDS, LOWER_SEEDS))
+    sides = lip_sides(head, upper, lower)
     tags = (_SIDE * sides[:, None], _SIDE * template.sides[:, None])
     matches = match(head.vertices, head.normals, fit.laid, _TURN, tags)
     distance = np.linalg.norm(matches.points - head.vertices, axis=1)
@@ -45,18 +50,22 @@ def carry_skin(template: Template, fit: Fit, head: Surface) -> CarriedSkin:
     frames = fit.broad.frames(matches.take(template.skin.vertices))
     moved = matches.take(template.deltas.transpose(1, 0, 2))
     own = np.matmul(moved, (fade[:, None, None] * frames.transpose(0, 2, 1)).astype(np.float32))
-    return CarriedSkin(relax(head, own, sure), (distance < _NEAR) & (agreement > 0.5), sides)
+    middles = _on_head(template, fit, head, (FACE_POINTS["upper lip"], FACE_POINTS["lower lip"]))
+    return CarriedSkin(
+        deltas=relax(head, own, sure),
+        matched=(distance < _NEAR) & (agreement > 0.5),
+        sides=sides,
+        mouth_opens=has_slit(head, *middles.tolist()),
+    )
 
 
-def _sides_of(template: Template, fit: Fit, head: Surface) -> Points:
-    def on_head(numbers: tuple[int, ...]) -> NDArray[np.intp]:
-        marks = template.landmarks[list(numbers)]
-        found = match(fit.laid.vertices[marks], fit.laid.normals[marks], head, _TURN)
-        largest = np.argmax(found.weights, axis=1)
-        closest: NDArray[np.intp] = found.triangles[np.arange(len(marks)), largest].astype(np.intp)
-        return closest
-
-    return lip_sides(head, on_head(UPPER_SEEDS), on_head(LOWER_SEEDS))
+def _on_head(template: Template, fit: Fit, head: Surface, numbers: tuple[int, ...]) -> NDArray[np.intp]:
+    """Return the vertices of ``head`` where the landmarks ``numbers`` lie."""
+    marks = template.landmarks[list(numbers)]
+    found = match(fit.laid.vertices[marks], fit.laid.normals[marks], head, _TURN)
+    largest = np.argmax(found.weights, axis=1)
+    closest: NDArray[np.intp] = found.triangles[np.arange(len(marks)), largest].astype(np.intp)
+    return closest
 
 
 def relax(surface: Surface, values: NDArray[np.float32], sure: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
