@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -23,6 +24,8 @@ TAKE_MARK = "dream_talk_take"
 """Custom property of an Action: where the take came from, as JSON."""
 NOBODY = "Choose a character, make one active, or add the avatar first"
 _NAMED = 3  # shapes that a message names
+_families: list[dict[Any, list[Any]]] = []
+"""What :func:`nothing_changes` remembers, the innermost last."""
 
 
 @dataclass(frozen=True)
@@ -40,17 +43,28 @@ class ShapeTarget:
     column: int
 
 
+def has_shapes(item: Any) -> bool:
+    """Tell whether the object ``item`` is a mesh with more shape keys than the one that the others start from."""
+    return item.type == "MESH" and item.data.shape_keys is not None and len(item.data.shape_keys.key_blocks) > 1
+
+
+def shape_names(item: Any) -> list[str]:
+    """Return the names of the shape keys of the object ``item`` without the one that the others start from."""
+    if not has_shapes(item):
+        return []
+    shape_keys = item.data.shape_keys
+    reference = shape_keys.reference_key.name
+    return [name for name in shape_keys.key_blocks.keys() if name != reference]  # noqa: SIM118 # faster than items
+
+
 def own_keys(item: Any) -> list[Any]:
     """Return the shape keys of the object ``item`` without the one that the others start from."""
-    if item.type != "MESH" or item.data.shape_keys is None:
-        return []
-    reference = item.data.shape_keys.reference_key
-    return [key for key in item.data.shape_keys.key_blocks if key != reference]
+    return [item.data.shape_keys.key_blocks[name] for name in shape_names(item)]
 
 
-def value_path(key: Any) -> str:
-    """Return the animation path of a shape key's value."""
-    return f'key_blocks["{bpy.utils.escape_identifier(key.name)}"].value'
+def value_path(name: str) -> str:
+    """Return the animation path of the value of the shape key called ``name``."""
+    return f'key_blocks["{bpy.utils.escape_identifier(name)}"].value'
 
 
 def _bounds(item: Any) -> tuple[Any, Any]:
@@ -75,7 +89,7 @@ def _relatives(character: Any) -> Iterator[Any]:
     """
     armature = armature_of(character)
     for item in bpy.data.objects:
-        if item == character or not own_keys(item) or item.library is not None:
+        if item == character or not has_shapes(item) or item.library is not None:
             continue
         if armature is not None:
             if armature_of(item) == armature:
@@ -84,12 +98,26 @@ def _relatives(character: Any) -> Iterator[Any]:
             yield item
 
 
+@contextmanager
+def nothing_changes() -> Iterator[None]:
+    """Search files for the meshes of characters only once while inside: for drawing, which may not change a thing."""
+    _families.append({})
+    try:
+        yield
+    finally:
+        _families.pop()
+
+
 def _family(character: Any) -> list[Any]:
     """Return ``character`` and its relatives, one object for each mesh."""
+    if _families and character in _families[-1]:
+        return _families[-1][character]
     found: list[Any] = []
     for item in (character, *_relatives(character)):
         if not any(known.data == item.data for known in found):
             found.append(item)
+    if _families:
+        _families[-1][character] = found
     return found
 
 
@@ -128,10 +156,17 @@ def store_mapping(character: Any, mapping: Mapping | None) -> None:
         del keeper[name]
 
 
+def names_by_driver(item: Any, driven: bool) -> list[str]:
+    """Return the names of the shape keys of ``item`` whose values drivers hold, or of those that they leave."""
+    names = shape_names(item)
+    animation = item.data.shape_keys.animation_data if names else None
+    held = {driver.data_path for driver in animation.drivers} if animation is not None else set()
+    return [name for name in names if (bool(held) and value_path(name) in held) == driven]
+
+
 def _key_names(character: Any, driven: bool) -> tuple[str, ...]:
     """Return the names of the shape keys of all meshes of ``character`` that drivers hold, or hold not."""
-    keys = (key for item in _family(character) for key in own_keys(item) if is_driven(key) == driven)
-    return tuple(dict.fromkeys(key.name for key in keys))
+    return tuple(dict.fromkeys(name for item in _family(character) for name in names_by_driver(item, driven)))
 
 
 def _bone_mapping(armature: Any) -> Mapping:
@@ -176,14 +211,7 @@ def profile_title(mapping: Mapping) -> str:
 def target_names(character: Any) -> list[str]:
     """Return the names of the shape keys of all meshes of ``character``, and of the bone axes that its mapping has."""
     bones = [entry.target for entry in automatic_mapping(character).entries if entry.kind == "bone"]
-    return list(dict.fromkeys([*(key.name for item in _family(character) for key in own_keys(item)), *bones]))
-
-
-def is_driven(key: Any) -> bool:
-    """Tell whether a driver holds the value of the shape key ``key``."""
-    animation = key.id_data.animation_data
-    path = value_path(key)
-    return animation is not None and any(driver.data_path == path for driver in animation.drivers)
+    return list(dict.fromkeys([*(name for item in _family(character) for name in shape_names(item)), *bones]))
 
 
 def shape_targets(character: Any, mapping: Mapping, driven: bool = False) -> list[ShapeTarget]:
@@ -196,11 +224,11 @@ def shape_targets(character: Any, mapping: Mapping, driven: bool = False) -> lis
     """
     columns = {entry.target: column for column, entry in enumerate(mapping.entries) if entry.kind != "bone"}
     return [
-        ShapeTarget(item, key, columns[key.name])
+        ShapeTarget(item, item.data.shape_keys.key_blocks[name], columns[name])
         for item in _family(character)
         if item.data.library is None
-        for key in own_keys(item)
-        if key.name in columns and is_driven(key) == driven
+        for name in names_by_driver(item, driven)
+        if name in columns
     ]
 
 
@@ -214,7 +242,9 @@ def held_shapes(character: Any, mapping: Mapping) -> list[str]:
     free = {target.key.name for target in shape_targets(character, mapping)}
     missing = set(mapping.missing)
     wanted = {entry.target for entry in _automatic(names).entries if missing.intersection(entry.main_sources)}
-    return [name for name in names if name not in free and (name in wanted or name in mapping.targets)]
+    wanted.update(mapping.targets)
+    wanted -= free
+    return [name for name in names if name in wanted]
 
 
 def meshes_of(character: Any) -> list[Any]:
@@ -240,7 +270,7 @@ def _listed(names: list[str]) -> str:
 
 def is_linked(character: Any) -> bool:
     """Tell whether ``character`` or its mesh is linked from another file, so that it holds no animation here."""
-    return character.library is not None or bool(own_keys(character) and character.data.library is not None)
+    return character.library is not None or bool(has_shapes(character) and character.data.library is not None)
 
 
 def problem_with(character: Any) -> str:
@@ -331,9 +361,9 @@ def head_problem(character: Any) -> str:
 
 
 def _likelihood(item: Any) -> tuple[int, int, int]:
-    keys = own_keys(item)
-    reached = len(ARKIT_NAMES) - len(_automatic(tuple(key.name for key in keys)).missing)
-    return reached, len(keys), len(item.data.vertices)
+    names = shape_names(item)
+    reached = len(ARKIT_NAMES) - len(_automatic(tuple(names)).missing)
+    return reached, len(names), len(item.data.vertices)
 
 
 def likeliest(items: Iterable[Any]) -> Any | None:
@@ -359,7 +389,7 @@ def can_be_chosen(item: Any) -> bool:
     """Tell whether the object ``item`` belongs in the list of characters: a mesh with shape keys or on face bones."""
     if item.type != "MESH":
         return False
-    if own_keys(item):
+    if has_shapes(item):
         return True
     armature = armature_of(item)
     return armature is not None and bool(_bone_mapping(armature).entries)

@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 
 from . import generate
-from .character import can_be_chosen, character_from, is_linked, own_keys
+from .character import can_be_chosen, character_from, has_shapes, is_linked
 from .head_target import armature_of
 
 
@@ -138,7 +138,7 @@ class DREAMTALK_OT_make_override(bpy.types.Operator):
         armature = armature_of(character)
         for item in context.scene.objects:
             ours = item == character or (armature is not None and item.type == "MESH" and armature_of(item) == armature)
-            if ours and item.library is None and own_keys(item) and item.data.library is not None:
+            if ours and item.library is None and has_shapes(item) and item.data.library is not None:
                 item.data.override_create(remap_local_usages=True)
         context.scene.dream_talk.character = character
         return {"FINISHED"}

@@ -13,6 +13,7 @@ import bpy
 from ..blendshape_rigs.formats import write_curves
 from . import compat
 from .avatar_rig import LOOK_AT_MARK
+from .character import meshes_of
 from .glb_times import GlbError, retime_glb
 from .materials import plain_materials
 from .take import frame_range, read_take, scene_fps
@@ -32,7 +33,8 @@ def _family(character: Any) -> list[Any]:
     while top.parent is not None:
         top = top.parent
     armatures = [m.object for m in character.modifiers if m.type == "ARMATURE" and m.object is not None]
-    return [item for item in (top, *top.children_recursive, *armatures) if LOOK_AT_MARK not in item]
+    found = (top, *top.children_recursive, *armatures, *meshes_of(character))
+    return [item for item in dict.fromkeys(found) if LOOK_AT_MARK not in item]
 
 
 @contextmanager

@@ -166,9 +166,12 @@ class DREAMTALK_UL_mapping(bpy.types.UIList):
         """Draw one row."""
         sure = item.confidence
         icon = "CHECKMARK" if sure >= _SURE else "QUESTION" if sure >= _LIKELY else "ERROR"
-        row = layout.split(factor=0.5)
-        row.label(text=item.target or "(no shape)", icon=icon, translate=False)
         parts = [source.channel + (f" ×{source.weight:.3g}" if source.weight != 1 else "") for source in item.sources]
+        if len(parts) == 1 and parts[0].lower() == item.target.lower():
+            layout.label(text=item.target, icon=icon, translate=False)
+            return
+        row = layout.split(factor=0.55)
+        row.label(text=item.target or "(no shape)", icon=icon, translate=False)
         shown = "Rest" if item.kind in ("pose", "step") else "Nothing"
         row.label(text=" + ".join(parts) or shown, translate=False)
 

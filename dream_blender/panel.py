@@ -10,7 +10,16 @@ import bpy
 
 from . import avatar_options, generate, mapping_list, server_status
 from .avatar_object import is_avatar
-from .character import edited_mapping, is_linked, mapping_of, meshes_of, notes_on, problem_with, profile_title
+from .character import (
+    edited_mapping,
+    is_linked,
+    mapping_of,
+    meshes_of,
+    notes_on,
+    nothing_changes,
+    problem_with,
+    profile_title,
+)
 from .preferences import preferences
 from .take import take_of
 
@@ -83,8 +92,12 @@ class DREAMTALK_PT_speak(_Sidebar, bpy.types.Panel):
         row.operator("dream_talk.use_active", text="", icon="RESTRICT_SELECT_OFF")
         column.operator("dream_talk.add_avatar", icon="OUTLINER_OB_ARMATURE")
         character = generate.chosen_character(context)
-        if character is None:
-            return
+        if character is not None:
+            with nothing_changes():
+                self._draw_chosen(context, column, character)
+
+    def _draw_chosen(self, context: Any, column: Any, character: Any) -> None:
+        settings = context.scene.dream_talk
         if settings.character is None:
             column.label(text=f"Active: {character.name}", icon="OBJECT_DATA", translate=False)
         if is_linked(character):
@@ -141,13 +154,17 @@ class DREAMTALK_PT_mapping(_Sidebar, bpy.types.Panel):
 
     def draw(self, context: Any) -> None:
         """Draw the panel."""
-        settings, layout = context.scene.dream_talk, self.layout
-        character = settings.character
+        layout, character = self.layout, context.scene.dream_talk.character
         problem = problem_with(character)
         if problem:
             _wrapped(layout, problem, "ERROR")
             layout.operator("dream_talk.mapping_reset", icon="LOOP_BACK")
             return
+        with nothing_changes():
+            self._draw_mapping(context, character)
+
+    def _draw_mapping(self, context: Any, character: Any) -> None:
+        settings, layout = context.scene.dream_talk, self.layout
         mapping_list.refill_when_stale(context.scene)
         mapping = mapping_of(character)
         origin = "edited" if edited_mapping(character) else "automatic"

@@ -100,7 +100,7 @@ def read_targets(character: Any, mapping: Mapping, sample: Sampler, frames: int)
     done: set[int] = set()
     for target in shape_targets(character, mapping):
         if target.column not in done:
-            read = sample(target.mesh.data.shape_keys, value_path(target.key), 0)
+            read = sample(target.mesh.data.shape_keys, value_path(target.key.name), 0)
             values[:, target.column] = target.key.value if read is None else read
             done.add(target.column)
     armature = armature_of(character)

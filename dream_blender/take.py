@@ -130,7 +130,7 @@ def _key_shapes(actions: _Actions, character: Any, frames: Array) -> None:
         _widen(key, values)
         stepped = mapping.entries[target.column].kind == "step"
         kept = _changes(values) if stepped else slice(None)
-        curve = fcurves[target.mesh].new(value_path(key))
+        curve = fcurves[target.mesh].new(value_path(key.name))
         fill_curve(curve, frames[kept], values[kept], "CONSTANT" if stepped else "LINEAR")
     for follower in shape_targets(character, mapping, driven=True):
         _widen(follower.key, driven[:, follower.column])  # as teeth that follow the head's jaw by a driver

@@ -49,7 +49,7 @@ def _read_fbx(path: Path) -> Weights:
     for shape_keys in bpy.data.shape_keys:
         curves = {curve.data_path: curve for curve in compat.assigned_curves(shape_keys)}
         for key in shape_keys.key_blocks:
-            curve = curves.get(value_path(key))
+            curve = curves.get(value_path(key.name))
             if curve is None:
                 continue
             points = np.empty(len(curve.keyframe_points) * 2, np.float32)

@@ -156,12 +156,9 @@ def shown_values(item):
     seen = {}
     for frame in range(len(curves)):
         bpy.context.scene.frame_set(1 + frame)
-        graph = bpy.context.evaluated_depsgraph_get()
         for mesh in character_module.meshes_of(item):
-            keys = mesh.evaluated_get(graph).data.shape_keys
-            keys = keys or mesh.data.shape_keys
-            for key in character_module.own_keys(mesh):
-                seen.setdefault(f"{mesh.name}: {key.name}", []).append(mesh.data.shape_keys.key_blocks[key.name].value)
+            for name in character_module.shape_names(mesh):
+                seen.setdefault(f"{mesh.name}: {name}", []).append(mesh.data.shape_keys.key_blocks[name].value)
     return seen
 
 
@@ -177,7 +174,7 @@ def file_values(path):
     for keys in bpy.data.shape_keys:
         by_path = {curve.data_path: curve for curve in compat.assigned_curves(keys)}
         for key in keys.key_blocks:
-            curve = by_path.get(character_module.value_path(key))
+            curve = by_path.get(character_module.value_path(key.name))
             if curve is not None:
                 first = min(point.co.x for point in curve.keyframe_points)
                 found[key.name] = [curve.evaluate(first + frame) for frame in range(len(curves))]
@@ -212,7 +209,7 @@ def retargeted(name, build):
     back = take.read_take(item, 1, len(curves), 24.0, 1)
     rig = character_module.armature_of(item)
     result = {
-        "names": [key.name for key in character_module.own_keys(item)],
+        "names": character_module.shape_names(item),
         "mapping": mapping.to_json(),
         "meshes": [mesh.name for mesh in character_module.meshes_of(item)],
         "notes": character_module.notes_on(item),
