@@ -16,7 +16,7 @@ WHITE_ANGLES = np.array([LIMBUS_ANGLE, 0.505, 0.57, 0.72, 0.95, 1.25, 1.6, 1.95]
 # From the pupil's edge to the limbus: radius, depth behind the limbus, both in millimetres.
 IRIS_PROFILE = np.array([[2.35, 0.62], [2.75, 0.56], [3.6, 0.60], [4.6, 0.66], [5.5, 0.66], [6.18, 0.50]])
 CORNEA_ANGLES = np.array([0.10, 0.20, 0.30, 0.39, 0.46, 0.53])
-CORNEA_BULGE = 0.00050
+CORNEA_BULGE = 0.00034
 LOOK_ANGLES = {"In": np.radians(30.0), "Out": np.radians(30.0), "Up": np.radians(24.0), "Down": np.radians(28.0)}
 # Of the right eye, beside its centre: between ball, lids and nose.
 CARUNCLE_MIDDLE = np.array([0.0128, -0.0013, 0.0050])
@@ -100,7 +100,7 @@ def _iris_colours() -> Floats:
     shade = np.interp(ring, [0.0, 0.1, 0.33, 0.6, 0.82, 1.0], [0.55, 1.35, 1.30, 1.05, 0.80, 0.30])
     shade = shade[:, None] * (1 + fibres * np.sin(np.pi * np.clip(ring, 0.0, 1.0))[:, None])
     warm = np.array([0.16, 0.07, -0.03]) * np.exp(-(((ring - 0.15) / 0.2) ** 2))[:, None, None]
-    return np.clip(np.array(COLOURS["iris"]) * shade[..., None] + warm, 0, 1).reshape(-1, 3)
+    return np.asarray(np.clip(np.array(COLOURS["iris"]) * shade[..., None] + warm, 0, 1).reshape(-1, 3))
 
 
 def _cornea() -> Part:

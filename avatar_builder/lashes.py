@@ -11,6 +11,8 @@ from .topology import LOWER_LID_RINGS, Floats, Ints
 
 UPPER_COUNT = 40
 LOWER_COUNT = 18
+# The margin rolls a little more than the lid turns about the eye.
+LID_TURN = 1.35
 UPPER_WIDTH = 0.00038
 LOWER_WIDTH = 0.00018
 
@@ -103,9 +105,9 @@ def _hairs(
 
 
 def _turned_with(arm: Floats, move: Floats, offsets: Floats) -> Floats:
-    """Return offsets (N, K, 3) turned about the x axis as ``arm`` (N, 3) turns when it is moved by ``move`` (N, 3)."""
+    """Return offsets (N, K, 3) turned about the x axis with ``arm`` (N, 3) when it is moved by ``move`` (N, 3)."""
     after = arm + move
-    angle = np.arctan2(after[:, 1], after[:, 2]) - np.arctan2(arm[:, 1], arm[:, 2])
+    angle = LID_TURN * (np.arctan2(after[:, 1], after[:, 2]) - np.arctan2(arm[:, 1], arm[:, 2]))
     cosine, sine = np.cos(angle)[:, None], np.sin(angle)[:, None]
     x, y, z = offsets[..., 0], offsets[..., 1], offsets[..., 2]
     return np.stack([x, y * cosine + z * sine, z * cosine - y * sine], axis=-1)

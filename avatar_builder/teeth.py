@@ -37,12 +37,12 @@ class Arch:
 
 UPPER = Arch(
     ((8.4, 10.2, 5.4), (6.6, 9.2, 5.2), (7.4, 9.8, 6.6), (6.9, 8.2, 7.6), (6.7, 7.8, 7.8), (9.8, 7.4, 9.4)),
-    MOUTH_Z - 0.0090, 0.0265, MOUTH_Y - 0.0034, 0.0022, 1.0,
+    MOUTH_Z - 0.0093, 0.0265, MOUTH_Y - 0.0034, 0.0022, 1.0,
 )  # fmt: skip
 # Behind the lower lip, so that the open jaw shows little more than the edges of the lower teeth.
 LOWER = Arch(
     ((5.4, 8.8, 5.0), (5.8, 8.9, 5.2), (6.8, 9.6, 6.4), (7.0, 8.2, 7.2), (7.1, 7.8, 7.4), (10.4, 7.2, 9.0)),
-    MOUTH_Z - 0.0126, 0.0245, MOUTH_Y - 0.0055, -0.0050, -1.0,
+    MOUTH_Z - 0.0126, 0.0245, MOUTH_Y - 0.0060, -0.0050, -1.0,
 )  # fmt: skip
 
 

@@ -17,17 +17,17 @@ from .topology import Floats
 
 RINGS = 26
 AROUND = 22
-LIPS_DEPTH = 0.030
+LIPS_DEPTH = 0.027
 # Share of the length from the root; depth; underside, back and half width in millimetres. Heights are above the
 # lips' line of contact. The table at rest and the one fully out (of the closed jaw).
 REST = np.array([
     [0.00, -34.0, -19.0, -2.0, 13.0], [0.15, -25.0, -17.0, 2.6, 14.0], [0.30, -16.5, -14.0, 5.2, 14.0],
     [0.50, -6.0, -9.5, 5.4, 13.2], [0.70, 4.0, -5.4, 3.8, 11.4], [0.85, 10.5, -3.0, 2.6, 9.4],
-    [0.94, 13.8, -1.8, 1.8, 7.0], [1.00, 15.6, 0.0, 0.0, 0.0],
+    [0.94, 13.8, -1.5, 1.9, 7.0], [1.00, 15.6, 0.2, 0.2, 0.0],
 ])  # fmt: skip
 OUT = np.array([
     [0.00, -34.0, -19.0, -2.0, 13.0], [0.15, -23.5, -17.0, 0.6, 13.4], [0.30, -11.0, -13.0, 2.6, 13.0],
-    [0.50, 8.0, -5.6, 2.6, 11.6], [0.70, 29.0, -0.5, 5.0, 11.2], [0.85, 44.5, 0.0, 5.6, 10.6],
+    [0.50, 8.0, -5.6, 2.2, 11.6], [0.70, 29.0, -0.5, 4.5, 11.2], [0.85, 44.5, 0.1, 5.3, 10.6],
     [0.94, 53.0, 0.6, 4.4, 8.0], [1.00, 57.5, 1.2, 1.2, 0.0],
 ])  # fmt: skip
 
@@ -58,7 +58,7 @@ def _colours(points: Floats, share: Floats) -> Floats:
     deep = 0.30 * (1 - smooth_step(share, 0.1, 0.8)) + 0.12 * middle
     grain = 0.03 * np.sin(points[:, 0] * 5200) * np.sin(points[:, 2] * 4700)
     tint = np.array([1.0, 1.18, 1.18]) * (1 - deep + grain)[:, None]
-    return np.clip(np.array(COLOURS["tongue"]) * tint, 0, 1)
+    return np.asarray(np.clip(np.array(COLOURS["tongue"]) * tint, 0, 1))
 
 
 def tongue() -> Part:
