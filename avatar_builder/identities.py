@@ -60,7 +60,7 @@ def _width(points: Floats) -> Floats:
 
 def _jaw(points: Floats) -> Floats:
     """Square: wider corners of the jaw, a broader, longer chin and a stronger neck."""
-    corners = _bump(points, (60, -80, -32), (30, 24, 30)) * _outward(points, 6.5, -1.5, 0)
+    corners = _bump(points, (60, -82, -30), (30, 30, 34)) * _outward(points, 4.8, -1.2, 0)
     chin = _bump(points, (18, -104, 18), (13, 16, 20)) * _outward(points, 3.6, 0, 0)
     longer = _bump(points, (0, -112, 22), (30, 18, 26)) * _outward(points, 0, -2.6, 1.8)
     weight = head_weight(points)[:, None]
@@ -72,7 +72,7 @@ def _jaw(points: Floats) -> Floats:
 def _age(points: Floats) -> Floats:
     """Older: hollow cheeks, jowls, folds beside the nose, bags under the eyes, lower brows and nose tip."""
     cheeks = _bump(points, (46, -48, 8), (16, 20, 20)) * _outward(points, -2.6, -1.4, -1.8)
-    jowls = _bump(points, (42, -88, 2), (13, 13, 18)) * _outward(points, 2.2, -2.6, 0.8)
+    jowls = _bump(points, (42, -88, 2), (15, 14, 20)) * _outward(points, 1.8, -2.4, 0.6)
     pull = _bump(points, (15, -86, 30), (9, 12, 20)) * _outward(points, 0.6, 0, -1.2)
     fold = np.zeros((len(points), 1))
     for depth, centre in ((0.7, (22, -38, 26)), (1.0, (26, -46, 23)), (1.0, (29, -55, 21)), (0.7, (31, -63, 20))):

@@ -14,7 +14,8 @@ from scipy.sparse.linalg import splu
 from .surface import edges_of
 from .topology import Floats, Ints
 
-ROUNDS = 24
+FLAT = 0.9
+"""Share of a surface's area that it must keep seen from above to be laid flat by looking at it."""
 
 
 def boundary_loops(triangles: Ints) -> list[list[int]]:
@@ -41,11 +42,14 @@ def is_disc(triangles: Ints) -> bool:
     return bool(simple and used - len(edges) + len(triangles) + len(boundary_loops(triangles)) == 2)
 
 
-def flatten(points: Floats, triangles: Ints) -> Floats:
+def flatten(points: Floats, triangles: Ints, rounds: int) -> Floats:
     """Return places (V, 2), in the unit of ``points`` (V, 3), for a disc; its holes are closed while it is laid out.
+    More ``rounds`` stretch less.
 
     Triangles keep their winding: counter-clockwise seen from outside is counter-clockwise on the plane.
     """
+    if (straight := _projected(points, triangles)) is not None:
+        return straight
     loops = boundary_loops(triangles)
     lengths = [np.linalg.norm(points[loop] - points[np.roll(loop, 1)], axis=1).sum() for loop in loops]
     outline = loops.pop(int(np.argmax(lengths)))
@@ -55,7 +59,21 @@ def flatten(points: Floats, triangles: Ints) -> Floats:
         whole = np.concatenate([whole, fan])
         all_points = np.concatenate([all_points, points[loop].mean(axis=0, keepdims=True)])
     places = _tutte(all_points, whole, np.array(outline))
-    return _relax(all_points, whole, places, len(triangles))[: len(points)]
+    return _relax(all_points, whole, places, len(triangles), rounds)[: len(points)]
+
+
+def _projected(points: Floats, triangles: Ints) -> Floats | None:
+    """Return the places (V, 2) of a nearly flat surface seen from straight above, or None when it is not flat."""
+    corners = points[triangles]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    above = normals.sum(axis=0)
+    total = float(np.linalg.norm(normals, axis=1).sum())
+    above /= max(float(np.linalg.norm(above)), 1e-30)
+    if float((normals @ above).min()) <= 0 or float((normals @ above).sum()) < FLAT * total:
+        return None
+    across = np.linalg.svd(above[None])[2][1:]
+    across[1] *= np.sign(np.dot(np.cross(across[0], across[1]), above))
+    return np.asarray((points - points.mean(axis=0)) @ across.T)
 
 
 def _tutte(points: Floats, triangles: Ints, outline: Ints) -> Floats:
@@ -98,7 +116,7 @@ def _gradients(points: Floats, triangles: Ints) -> Floats:
     return np.asarray(inverse @ difference)
 
 
-def _relax(points: Floats, triangles: Ints, start: Floats, seen: int) -> Floats:
+def _relax(points: Floats, triangles: Ints, start: Floats, seen: int, rounds: int) -> Floats:
     """Lower the stretch of the first ``seen`` triangles; the others only must not fold."""
     gradients, count = _gradients(points, triangles), len(points)
     area = np.maximum(_areas(points, triangles), 1e-10)
@@ -108,7 +126,7 @@ def _relax(points: Floats, triangles: Ints, start: Floats, seen: int) -> Floats:
     rows = np.repeat(np.arange(2 * len(triangles)), 3)
     operator = sparse.coo_matrix((gradients.reshape(-1), (rows, columns)), shape=(2 * len(triangles), count)).tocsr()
     places, energy = start, _energy(operator, area, start)
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         goal = _proposal(operator, area, places)
         step = min(1.0, 0.8 * _longest_step(triangles, places, goal - places))
         while step > 1e-6 and _energy(operator, area, places + step * (goal - places)) >= energy:

@@ -16,11 +16,12 @@ from .topology import Floats, Ints
 from .unwrap import flatten, is_disc
 
 MARGIN = 0.004
-"""Free border around each chart, in the unit square."""
+"""Free border around each chart, in the unit square; tiny ones have less."""
+CAGE_ROUNDS, PART_ROUNDS = 24, 8
 # Where the skull's seam begins on its way down the back of the head to the shirt.
 SEAM_START = 2
 # Texture per metre, relative to the skin's.
-DENSITY = {"eye_white": 2.0, "iris": 2.0, "hair": 0.6, "gums": 0.7}
+DENSITY = {"eye_white": 2.0, "iris": 2.0, "hair": 0.45, "gums": 0.7}
 SKIN_DENSITY = (1.0, 0.6, 0.35, 0.2)
 """Head, mouth lining, shirt, underside."""
 
@@ -86,7 +87,7 @@ def _pieces(triangles: Ints) -> list[Ints]:
     return [np.flatnonzero(label == number) for number in range(count)]
 
 
-def laid_out(points: Floats, triangles: Ints, charts: Ints, seam: Ints) -> tuple[Floats, Ints]:
+def laid_out(points: Floats, triangles: Ints, charts: Ints, seam: Ints, rounds: int) -> tuple[Floats, Ints]:
     """Return flat places (F, 3, 2) in metres of each triangle's corners and the charts' numbers (F,), 0 upwards."""
     parted, old = cut(triangles, charts, seam)
     result = np.zeros((len(triangles), 3, 2))
@@ -95,7 +96,7 @@ def laid_out(points: Floats, triangles: Ints, charts: Ints, seam: Ints) -> tuple
         faces = np.flatnonzero(numbers == chart)
         used, local = np.unique(parted[faces], return_inverse=True)
         local = local.reshape(-1, 3)
-        places = _upright(flatten(points[old[used]], local), points[old[used]])
+        places = _upright(flatten(points[old[used]], local, rounds), points[old[used]])
         result[faces] = places[local]
     return result, numbers
 
@@ -119,7 +120,7 @@ def _cage_layout(cage: Cage) -> tuple[Floats, Ints]:
     cloth[cage.floor] = under[cage.floor] = mouth[cage.throat] = True
     charts = np.select([group[cage.triangles].all(axis=1) for group in (mouth, under, cloth)], [1, 3, 2], 0)
     back = cage.head_rings[SEAM_START:, 0]
-    return laid_out(cage.points, cage.triangles, charts, np.stack([back[:-1], back[1:]], axis=1))
+    return laid_out(cage.points, cage.triangles, charts, np.stack([back[:-1], back[1:]], axis=1), CAGE_ROUNDS)
 
 
 def _on_skin(places: Floats, cage: Cage, fine: Refined) -> Floats:
@@ -165,13 +166,15 @@ def _shelves(sizes: Floats) -> Floats | None:
     order = np.argsort(-np.round(sizes[:, 1], 3), kind="stable")
     corners = np.zeros_like(sizes)
     x = y = shelf = 0.0
+    margins = np.clip(0.1 * sizes.max(axis=1), MARGIN / 8, MARGIN)
     for number in order:
-        width, height = sizes[number] + 2 * MARGIN
+        margin = margins[number]
+        width, height = sizes[number] + 2 * margin
         if width > 1 or height > 1:
             return None
         if x + width > 1:
             x, y, shelf = 0.0, y + shelf, 0.0
-        corners[number] = (x + MARGIN, y + MARGIN)
+        corners[number] = (x + margin, y + margin)
         x, shelf = x + width, max(shelf, height)
         if y + shelf > 1:
             return None
@@ -181,7 +184,7 @@ def _shelves(sizes: Floats) -> Floats | None:
 def _part_layout(part: Part) -> tuple[Floats, Ints]:
     """Return flat places (F, 3, 2) in metres and charts (F,) of a part that is not skin."""
     charts = part_charts(part.points, part.triangles)
-    return laid_out(part.points, part.triangles, charts, np.zeros((0, 2), dtype=np.int64))
+    return laid_out(part.points, part.triangles, charts, np.zeros((0, 2), dtype=np.int64), PART_ROUNDS)
 
 
 def texture_coordinates(cage: Cage, skin: Skin, others: list[Part]) -> Floats:
