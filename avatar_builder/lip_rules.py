@@ -65,9 +65,9 @@ def pucker(u: Floats, level: int, upper: bool) -> Floats:
 
 def left(u: Floats, level: int, upper: bool) -> Floats:
     """The whole mouth goes to the subject's left, the red more than its border, which hangs on nose and chin."""
-    reach = ((7.6, 9.2, 10.4, 11.0) if upper else (9.4, 10.2, 10.8, 11.0))[level]
+    middle = ((7.6, 9.2, 10.4, 11.0) if upper else (9.4, 10.2, 10.8, 11.0))[level]
     # The corners' four rings go together.
-    reach = reach + (11.0 - reach) * np.abs(u) ** 3
+    reach = middle + (11.0 - middle) * np.abs(u) ** 3
     return move(u, reach + 1.2 * u, 0.6 * u, -1.0 - 3.4 * np.maximum(u, 0) ** 2 + 2.6 * np.maximum(-u, 0) ** 2)
 
 

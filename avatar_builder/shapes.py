@@ -122,8 +122,8 @@ def _eyes(rig: Rig) -> dict[str, Floats]:
 def _along_lids(upper: float, lower: float) -> Floats:
     """Return moves (16, 3) of the right lid margin towards the nose: millimetres in the middle of each lid."""
     arch = np.sin(np.linspace(0.0, np.pi, 9))
-    toward_nose = np.concatenate([upper * arch, lower * arch[-2:0:-1]])
-    return toward_nose[:, None] * np.array([lip_rules.MM, 0.0, 0.0])
+    toward_nose = np.concatenate([upper * arch, lower * arch[-2:0:-1]]) * lip_rules.MM
+    return np.stack([toward_nose, np.zeros(16), np.zeros(16)], axis=1)
 
 
 def _brows(rig: Rig) -> dict[str, Floats]:

@@ -88,9 +88,7 @@ class RigParts:
     def measure(self, posed: Floats) -> Depths:
         """Return what overlaps in posed vertices (V, 3)."""
         posed = np.asarray(posed, np.float64)
-        lids = max(
-            _overlap(posed, *pair, skin) for pair, skin in zip(self.lids, self.lid_skin, strict=True)
-        )
+        lids = max(_overlap(posed, *pair, skin) for pair, skin in zip(self.lids, self.lid_skin, strict=True))
         eyes = max(_deepest(eye.depths(posed, around, NEAR)) for eye, around in self.eyes)
         return Depths(
             flips=len(self.flips.flipped(posed)),

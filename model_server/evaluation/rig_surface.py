@@ -156,7 +156,7 @@ def nearest_on_triangles(points: Floats, corners: Floats) -> Floats:
     def share(top: Floats, bottom: Floats) -> Floats:
         return np.asarray(top / np.where(np.abs(bottom) < 1e-30, 1e-30, bottom))[..., None]
 
-    whole = va + vb + vc
+    whole: Floats = np.asarray(va + vb + vc)
     result = a + ab * share(vb, whole) + ac * share(vc, whole)
     on_bc = (va <= 0) & (d4 - d3 >= 0) & (d5 - d6 >= 0)
     result = np.where(on_bc[..., None], b + (c - b) * share(d4 - d3, (d4 - d3) + (d5 - d6)), result)
