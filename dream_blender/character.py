@@ -235,7 +235,7 @@ def shape_targets(character: Any, mapping: Mapping, driven: bool = False) -> lis
 def held_shapes(character: Any, mapping: Mapping) -> list[str]:
     """Return the names of shape keys that a take would move, were they not held by drivers.
 
-    Shape keys that follow a free one of the same name on another mesh, as teeth often follow the head, are not among
+    Shape keys of other meshes of which one of the same name is free, as teeth often follow the head, are not among
     them, nor are those whose ARKit channels reach another shape.
     """
     names = _key_names(character, driven=True)
@@ -243,8 +243,8 @@ def held_shapes(character: Any, mapping: Mapping) -> list[str]:
     missing = set(mapping.missing)
     wanted = {entry.target for entry in _automatic(names).entries if missing.intersection(entry.main_sources)}
     wanted.update(mapping.targets)
-    wanted -= free
-    return [name for name in names if name in wanted]
+    followers = free.difference(names_by_driver(character, driven=True))
+    return [name for name in names if name in wanted and name not in followers]
 
 
 def meshes_of(character: Any) -> list[Any]:

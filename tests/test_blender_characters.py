@@ -243,6 +243,7 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> tuple[FaceCurves, dict[st
 def test_driven_shapes_are_left_and_named(rules: tuple[FaceCurves, dict[str, Any]]) -> None:
     found = rules[1]["drivers"]
     assert found["notes"][0] == "Drivers hold 1 shape keys, left as they are: jawOpen"
+    assert found["head_held_teeth_free"] == found["notes"][0]
     assert "jawOpen" not in found["moved"] and len(found["moved"]) == 5
     assert "Drivers hold all 6 shape keys of 'Face'" in found["all_held"]
     assert "are absolute: switch on Relative" in rules[1]["absolute"]

@@ -80,6 +80,12 @@ def drivers():
     import_take()
     moved = [curve.data_path.split('"')[1] for curve in compat.assigned_curves(item.data.shape_keys)]
     some = {"notes": character.notes_on(item), "moved": moved}
+    teeth = face("Teeth", ["jawOpen"])
+    teeth.parent = item
+    bpy.context.view_layer.update()
+    some["head_held_teeth_free"] = character.notes_on(item)[0]
+    bpy.data.objects.remove(teeth)
+    bpy.context.view_layer.objects.active = item
     for name in SHAPES[1:]:
         keys[name].driver_add("value")
     some["all_held"] = refusal(import_take)
