@@ -14,11 +14,14 @@ from blendshape_rigs.avatar import DELTA_STEP, PROXY_AVATAR_FILE, UNIT_STEP, Cor
 from blendshape_rigs.face_mesh import LANDMARKS
 
 from .base_face import base_face
+from .brows import brows
 from .cage import EYE_CENTRE_LEFT, EYE_CENTRE_RIGHT, build_cage
 from .correctives import corrective_fields, correctives
 from .ears import ears
 from .eyeballs import eyeballs
-from .hair import brows, covered, hair, lashes
+from .hair import hair
+from .identities import identity_fields, warps
+from .lashes import lashes
 from .mouth_interior import mouth_interior
 from .parts import COLOURS, MATERIALS, joined
 from .rig import Rig
@@ -37,13 +40,15 @@ def build_arrays() -> dict[str, NDArray[Any]]:
     rig = Rig(cage)
     fields = cage_fields(rig)
     repairs = corrective_fields(rig, fields)
-    skin = build_skin(cage, fields | repairs, covered(cage.points))
+    carried = identity_fields(rig)
+    skin = build_skin(cage, fields | repairs | carried)
     parts = [skin.part, *eyeballs(), *mouth_interior(), *brows(skin.part), *lashes(skin), *ears(), hair()]
     names = (*ARKIT_NAMES, *repairs)
     whole, deltas = joined(parts, names)
     partners = mirror_partners(whole.points, names, deltas)
     points, deltas = even_points(whole.points, partners), even_steps(names, deltas, partners, DELTA_STEP)
-    identities: dict[str, Floats] = {}
+    identities = {name: warp(points) for name, warp in warps().items()}
+    identities.update(zip(carried, joined(parts, tuple(carried))[1], strict=True))
     face_uvs = texture_coordinates(cage, skin, parts[1:])
 
     return {
@@ -69,7 +74,8 @@ def build_arrays() -> dict[str, NDArray[Any]]:
 
 def _units(values: Floats) -> NDArray[np.uint16]:
     """Return numbers between 0 and 1 as 16-bit steps."""
-    return np.rint(np.clip(values, 0, 1) / UNIT_STEP).astype(np.uint16)
+    steps: NDArray[np.uint16] = np.rint(np.clip(values, 0, 1) / UNIT_STEP).astype(np.uint16)
+    return steps
 
 
 def _sparse(kind: str, displacements: Floats) -> dict[str, NDArray[Any]]:
