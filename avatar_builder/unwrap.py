@@ -14,7 +14,7 @@ from scipy.sparse.linalg import splu
 from .surface import edges_of
 from .topology import Floats, Ints
 
-FLAT = 0.9
+FLAT = 0.7
 """Share of a surface's area that it must keep seen from above to be laid flat by looking at it."""
 
 

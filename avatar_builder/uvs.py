@@ -17,7 +17,7 @@ from .unwrap import flatten, is_disc
 
 MARGIN = 0.004
 """Free border around each chart, in the unit square; tiny ones have less."""
-CAGE_ROUNDS, PART_ROUNDS = 24, 8
+CAGE_ROUNDS, PART_ROUNDS = 24, 5
 # Where the skull's seam begins on its way down the back of the head to the shirt.
 SEAM_START = 2
 # Texture per metre, relative to the skin's.
