@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse import csgraph
+from scipy.spatial import cKDTree
 
 from blendshape_rigs.avatar import ProxyAvatar
 
@@ -23,6 +24,8 @@ LIP_WIDTH = 0.014
 LID_WIDTH = 0.008
 EYE_REACH = 0.016
 """Metres along the skin that belong to a lip or a lid, and around an eye's centre that belong to the eyeball."""
+JAW_REACH = 0.045
+"""Metres from teeth and gums at rest within which the skin may meet them."""
 CORNER = 0.003
 """Metres around the corners of mouth and eyes, where both sides are one, that are left out."""
 HIDDEN, MARGIN = 0.0006, 0.0012
@@ -57,7 +60,8 @@ class RigParts:
         materials = np.array(avatar.materials)[avatar.triangle_materials]
         label = _components(len(rest), triangles)
         self.skin = triangles[label[triangles[:, 0]] == label[avatar.landmark_vertices[0]]]
-        self.flips = FlipCounter(rest, triangles)
+        moving = (avatar.deltas != 0).any(axis=(0, 2))
+        self.flips = FlipCounter(rest, triangles[moving[triangles].any(axis=1)])
         graph = _edge_lengths(rest, self.skin)
         lip_lines = avatar.upper_lip[1:-1], avatar.lower_lip[1:-1], avatar.upper_lip[[0, -1]]
         self.lips = _sides(self.skin, graph, lip_lines, LIP_WIDTH)
@@ -80,9 +84,10 @@ class RigParts:
         self.lip_points = self.lip_edges[self.teeth.depths(rest, self.lip_edges, NEAR) == 0]
         outer = materials == "skin"
         outer &= label[triangles[:, 0]] == label[avatar.landmark_vertices[0]]
+        hard = np.unique(triangles[np.isin(materials, ("teeth", "gums"))])
+        outer &= cKDTree(rest[hard]).query(rest[triangles].mean(axis=1))[0] < JAW_REACH
         # Turned inside out, so that what lies outside the skin is inside this surface.
         self.outer = Surface(triangles[outer][:, ::-1])
-        hard = np.unique(triangles[np.isin(materials, ("teeth", "gums"))])
         self.hard = hard[self.outer.depths(rest, hard, 3 * NEAR) == 0]
 
     def measure(self, posed: Floats) -> Depths:

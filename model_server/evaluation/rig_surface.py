@@ -17,6 +17,10 @@ SEEN = 0.25e-6
 """Square metres: a triangle with sides of three quarters of a millimetre."""
 
 
+EDGE = 0.003
+"""Metres that a triangle may reach from its middle to be found by it."""
+
+
 class FlipCounter:
     """Counts triangles that are turned inside out by a pose.
 
@@ -112,7 +116,10 @@ class Surface:
         result = np.zeros(len(samples))
         if not len(near):
             return result
-        _, candidates = cKDTree(middles).query(points[near], k=8)
+        _, candidates = cKDTree(middles).query(points[near], k=8, distance_upper_bound=reach + EDGE)
+        found = candidates[:, 0] < len(middles)
+        near, candidates = near[found], candidates[found]
+        candidates = np.where(candidates < len(middles), candidates, candidates[:, :1])
         closest = nearest_on_triangles(points[near], place[self.local[candidates]])
         offset = points[near, None, :] - closest
         distance = np.linalg.norm(offset, axis=2)
