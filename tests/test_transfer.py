@@ -9,10 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from blender_support import installed_blender
 from numpy.typing import NDArray
+from test_blender_extension import performance
 
 from blendshape_rigs.arkit import ARKIT_INDEX, ARKIT_NAMES
 from blendshape_rigs.avatar import ProxyAvatar, load_proxy_avatar
+from blendshape_rigs.formats import write_curves
 from blendshape_rigs.ict_facekit import ict_names
 from blendshape_rigs.transfer import (
     FACE_POINTS,
@@ -267,3 +270,27 @@ def test_joined_lips_are_told_of() -> None:
     assert any("slit" in warning for warning in report.warnings)
     assert report.eyes == 0
     assert any("eyes" in warning for warning in report.warnings)
+
+
+def test_in_blender_meshes_of_a_character_get_shape_keys_that_a_take_moves(tmp_path: Path) -> None:
+    write_curves(performance(12, 24.0), tmp_path / "curves.npz")
+    avatar = load_proxy_avatar()
+    landmarks = {name: int(avatar.landmark_vertices[landmark]) for name, landmark in FACE_POINTS.items()}
+    report = installed_blender().run(
+        "transfer.py", landmarks=landmarks, names=list(ARKIT_NAMES), curves=str(tmp_path / "curves.npz")
+    )
+    assert "Make the mesh of a head active" in report["refused_nothing"]
+    assert "Apply the modifier 'Mirror'" in report["refused_mirror"]
+    assert "shapes of its own" in report["refused_own_shapes"]
+    assert max(report["misses"].values()) < 3 * MM
+    assert all(keys == ["Basis", *ARKIT_NAMES] for keys in report["keys"].values())
+    assert set(report["values"]) == {0.0}
+    assert not report["far_has_shapes"]
+    assert report["parents"] == ["", "Head", "Head"]
+    assert (report["chosen"], report["problem"]) == ("Head", "")
+    assert report["meshes"] == sorted(report["animated"]) == ["Eyes", "Head", "Mouth"]
+    assert "approximation" in report["lines"][0]
+    for part, (cosine, ratio) in {**report["skin"], "eyes": report["eyes"], "mouth": report["mouth"]}.items():
+        assert cosine > 0.97, part
+        assert 0.85 < ratio < 1.15, part
+    assert report["points_left"] == 0

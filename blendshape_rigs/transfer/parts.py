@@ -19,8 +19,12 @@ from .warp import Points
 _SMALLEST_EYE: Final = 0.007  # metres
 _LARGEST_EYE: Final = 0.04  # metres; a human's has a radius of 0.012
 _ROUNDNESS: Final = 0.12  # largest mean miss of a sphere, as a share of its radius
+_ON_EYE: Final = 1.3  # radii: what lies on an eye reaches no further from its centre
+_OFF_AXIS: Final = 0.35  # radii: the middle of an iris is no further off the straight line ahead
+_AS_HIGH: Final = 0.7  # an iris's height is at least this share of its width
 _IN_MOUTH: Final = 0.02  # metres from the avatar's teeth, gums or tongue
 _BOTH_SIDES: Final = 0.012  # metres: a part that reaches this far above and below the bite belongs to both jaws
+_MIDDLE: Final = 0.006  # metres from the middle plane: a tongue's mean lies within
 _TONGUE_OUT: Final = ARKIT_INDEX["tongueOut"]
 _NEAR: Final = 0.012  # metres from the skin: lashes and brows follow in full
 _FAR: Final = 0.05  # metres from the skin: hair and clothes stay
@@ -94,7 +98,7 @@ def _turn_eyes(
 ) -> int:
     """Turn the eyes among the ``loose`` vertices, which are loose no longer; return on how many sides there are some.
 
-    A cornea around an eye turns about the centre of the rounder of the two.
+    Shells about an eye, and irises, pupils and corneas on it, turn about the centre of the roundest ball.
     """
     expected = fit.broad.apply(template.eye_centres)
     balls = find_balls(whole, loose)
@@ -103,13 +107,29 @@ def _turn_eyes(
         own = [ball for ball in balls if np.linalg.norm(ball.centre - place) < 0.01 + ball.radius]
         if not own:
             continue
-        centre = min(own, key=lambda ball: ball.miss).centre
-        for ball in own:
-            arms = (whole.vertices[ball.vertices] - centre).astype(np.float32)
-            deltas[ball.vertices] = np.einsum("sxk,vk->vsx", template.eyes[side], arms)
-            loose[ball.vertices] = False
+        eye = min(own, key=lambda ball: ball.miss)
+        vertices = np.concatenate([*(ball.vertices for ball in own), *_discs(whole, loose, eye)])
+        arms = (whole.vertices[vertices] - eye.centre).astype(np.float32)
+        deltas[vertices] = np.einsum("sxk,vk->vsx", template.eyes[side], arms)
+        loose[vertices] = False
         turned += 1
     return turned
+
+
+def _discs(whole: Surface, loose: NDArray[np.bool_], eye: Eye) -> list[NDArray[np.intp]]:
+    """Return the vertices of irises, pupils and corneas on ``eye``: loose parts straight ahead, as wide as high."""
+    arms = whole.vertices - eye.centre
+    outside = np.linalg.norm(arms, axis=1) > _ON_EYE * eye.radius
+    candidates = np.unique(whole.parts[loose & ~outside])
+    found = []
+    for number in np.setdiff1d(candidates, whole.parts[loose & outside]):
+        vertices = np.flatnonzero((whole.parts == number) & loose)
+        low, high = arms[vertices].min(axis=0), arms[vertices].max(axis=0)
+        width, height, _ = high - low
+        ahead = np.abs((low + high)[:2] / 2).max() < _OFF_AXIS * eye.radius and low[2] > 0
+        if ahead and min(width, height) > _AS_HIGH * max(width, height):
+            found.append(vertices)
+    return found
 
 
 def _carry_mouth(
@@ -125,23 +145,24 @@ def _carry_mouth(
         vertices = np.flatnonzero((whole.parts == number) & loose)
         near = nearest(whole.vertices[vertices], laid)
         if np.median(np.linalg.norm(laid[near] - whole.vertices[vertices], axis=1)) < _IN_MOUTH:
-            mouth.append((vertices, _unwarp(fit, whole.vertices[vertices]), template.is_tongue[near].mean() > 0.5))
-    bite = _bite(template, [places for _, places, _ in mouth])
-    carried_parts, has_tongue = 0, False
+            places = _unwarp(fit, whole.vertices[vertices])
+            is_tongue = template.is_tongue[near].mean() > 0.5 and abs(places[:, 0].mean()) < _MIDDLE
+            mouth.append((vertices, places, bool(is_tongue)))
+    bite = _bite(template, [places for _, places, is_tongue in mouth if not is_tongue])
+    carried_parts = 0
     for vertices, places, is_tongue in mouth:
-        if _spans(places, bite):
+        if _spans(places, bite) and not is_tongue:
             part, _ = whole.part_of(np.isin(np.arange(len(loose)), vertices))
             share = _lower_share(part, places[:, 1], bite)
         else:
-            share = np.full(len(places), places[:, 1].mean() < bite, np.float32)
+            share = np.full(len(places), is_tongue or places[:, 1].mean() < bite, np.float32)
         affine = np.column_stack([np.ones(len(places)), places])
         deltas[vertices] = share[:, None, None] * np.einsum("vk,skx->vsx", affine, template.jaw)
-        if is_tongue and share.mean() > 0.5:
+        if is_tongue:
             deltas[vertices, _TONGUE_OUT] = _tongue_out(template, places)
-            has_tongue = True
         loose[vertices] = False
-        carried_parts += bool(share.mean() > 0.5)
-    return carried_parts, has_tongue
+        carried_parts += bool(share.max() > 0.5)
+    return carried_parts, any(is_tongue for _, _, is_tongue in mouth)
 
 
 def _spans(places: Points, bite: float) -> bool:
