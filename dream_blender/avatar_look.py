@@ -131,7 +131,8 @@ def painted(avatar: ProxyAvatar, ratios: Mapping[str, npt.NDArray[np.float32]]) 
 def _vertices_of(avatar: ProxyAvatar, *materials: str) -> npt.NDArray[np.int32]:
     """Return the vertices of the triangles of ``materials``, sorted; of those that the avatar lacks, none."""
     numbers = [avatar.materials.index(name) for name in materials if name in avatar.materials]
-    return np.unique(avatar.triangles[np.isin(avatar.triangle_materials, numbers)])
+    vertices: npt.NDArray[np.int32] = np.unique(avatar.triangles[np.isin(avatar.triangle_materials, numbers)])
+    return vertices
 
 
 def _show_through(avatar: ProxyAvatar, colours: npt.NDArray[np.float32]) -> None:

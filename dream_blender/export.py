@@ -1,4 +1,10 @@
-"""Export a take with the settings that keep its animation. One function a format, chosen by file suffix."""
+"""Export a take with the settings that keep its animation. One function a format, chosen by file suffix.
+
+How the avatar travels: FBX, GLB and USD hold its skeleton with the head's and eyes' turns, and all its shapes.
+Correctives and the lids that follow the eye bones are shapes of their own there, with what drives them baked to
+keys; identity and hidden hair are shapes at their values. Alembic holds the moving points, curve files the 52
+channels and head pose. Look-at targets and drivers stay behind.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +20,7 @@ from ..blendshape_rigs.formats import write_curves
 from . import compat
 from .avatar_rig import LOOK_AT_MARK
 from .character import meshes_of
-from .glb_times import GlbError, retime_glb
+from .glb_times import GlbError, finish_glb
 from .materials import plain_materials
 from .take import frame_range, read_take, scene_fps
 from .usd_metadata import set_frames_per_second, write_usdz
@@ -102,7 +108,7 @@ def _export_glb(path: Path, scene: Any) -> None:
         export_morph_reset_sk_data=True,
     )
     operator(filepath=str(path), **settings)
-    retime_glb(path, (scene.frame_end - scene.frame_start) / scene_fps(scene))
+    finish_glb(path, (scene.frame_end - scene.frame_start) / scene_fps(scene))
 
 
 def _export_usd(path: Path, scene: Any) -> None:

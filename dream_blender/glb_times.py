@@ -1,4 +1,4 @@
-"""Put the animation of a GLB file at the right second. Standard library and numpy only.
+"""Finish GLB files: their animation at the right second, their meshes in place. Standard library and numpy only.
 
 Blender's glTF exporter writes a key at second ``frame / (fps * fps_base)``: late by the scene's first frame,
 and wrong wherever ``fps_base`` is not 1, as at 29.97 fps.
@@ -64,8 +64,23 @@ def float_accessor(document: dict[str, Any], binary: bytearray, index: int) -> n
     return np.frombuffer(binary, np.float32, accessor["count"], offset)
 
 
-def retime_glb(path: Path, duration: float) -> None:
+def _put_skinned_meshes_at_the_root(document: dict[str, Any]) -> None:
+    """Take nodes with skinned meshes off their parents, whose transforms do not move them (glTF 2.0, 3.7.3.3)."""
+    nodes = document["nodes"]
+    skinned = {number for number, node in enumerate(nodes) if "skin" in node}
+    for node in nodes:
+        held = skinned.intersection(node.get("children", ()))
+        if held:
+            node["children"] = [child for child in node["children"] if child not in held]
+            document["scenes"][document.get("scene", 0)]["nodes"] += sorted(held)
+        if not node.get("children", True):
+            del node["children"]  # the schema asks for one child or more
+
+
+def finish_glb(path: Path, duration: float) -> None:
     """Move all animation of the GLB file at ``path`` so that it runs from second 0 to ``duration``.
+
+    Skinned meshes also become roots of the scene, as validators ask.
 
     Args:
         path: the file, written with every frame sampled.
@@ -87,4 +102,5 @@ def retime_glb(path: Path, duration: float) -> None:
         seconds[:] = (seconds.astype(np.float64) - first) * scale
         accessor = document["accessors"][index]
         accessor["min"], accessor["max"] = [float(seconds[0])], [float(seconds[-1])]
+    _put_skinned_meshes_at_the_root(document)
     write_glb(path, document, binary)
