@@ -105,6 +105,16 @@ def _in_world(item: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int32]
     return vertices, triangles[:, ::-1] if mirrored else triangles
 
 
+def _together(
+    meshes: list[Any],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    """Return the vertices and triangles of all ``meshes`` in one, and the first vertex of each, with the end."""
+    world = [_in_world(item) for item in meshes]
+    starts = np.cumsum([0, *(len(vertices) for vertices, _ in world)])
+    triangles = [own + start for (_, own), start in zip(world, starts, strict=False)]
+    return np.concatenate([vertices for vertices, _ in world]), np.concatenate(triangles), starts
+
+
 def place_face_points(context: Any, head: Any) -> None:
     """Put empties where the face of ``head`` has its points, in the place of those that it has already.
 
@@ -113,7 +123,7 @@ def place_face_points(context: Any, head: Any) -> None:
     Raises:
         NoFaceError: no face was found.
     """
-    vertices, triangles = _in_world(head)
+    vertices, triangles, _ = _together(_meshes(context, head))
     angle = head.matrix_world.to_euler().z
     turn = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
     found = guess_face_points(vertices @ turn, triangles)
@@ -152,13 +162,8 @@ def make_shapes(context: Any, head: Any) -> TransferReport:
         place_face_points(context, head)
     points = {name: from_blender(item.matrix_world.translation) for name, item in face_points(head).items()}
     meshes = _meshes(context, head)
-    world = [_in_world(item) for item in meshes]
-    starts = np.cumsum([0, *(len(vertices) for vertices, _ in world)])
-    result = transfer_shapes(
-        np.concatenate([vertices for vertices, _ in world]),
-        np.concatenate([triangles + start for (_, triangles), start in zip(world, starts, strict=False)]),
-        points,
-    )
+    vertices, triangles, starts = _together(meshes)
+    result = transfer_shapes(vertices, triangles, points)
     for item, start, end in zip(meshes, starts, starts[1:], strict=False):
         deltas = to_blender(result.deltas[:, start:end])
         _clear_shapes(item)

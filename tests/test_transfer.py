@@ -204,7 +204,9 @@ def test_face_points_are_found_from_the_shape_alone(ict: Character) -> None:
     found = guess_face_points(ict.vertices, ict.triangles)
     misses = {name: 10 * float(np.linalg.norm(found[name] - place)) for name, place in ict.points.items()}
     assert max(misses.values()) < 8, misses
-    assert np.mean(list(misses.values())) < 5, misses
+    assert np.mean(list(misses.values())) < 4, misses
+    # The eyeballs tell where the corners of the eyes are.
+    assert max(miss for name, miss in misses.items() if name.startswith("eye")) < 4, misses
 
 
 @pytest.mark.parametrize("turns", range(4))

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..avatar import ProxyAvatar, load_proxy_avatar
-from .fit import fit_face
+from .fit import Fit, fit_face
+from .parts import balls_at, find_balls
 from .surface import Surface, match
-from .template import FACE_POINTS, Template, template_of
+from .template import FACE_LANDMARKS, FACE_POINTS, Template, template_of
 from .warp import Points, Similarity, fit_similarity
 
 _HEIGHTS: Final = np.linspace(0.06, -0.135, 96)  # metres from the eyes: forehead to throat, where profiles tell most
@@ -24,6 +25,7 @@ _LEAST_AREA: Final = 0.02  # of the largest part's, for another one to be the sk
 _TURN: Final = 0.012  # metres that a normal's difference of 1 counts as
 _MARGIN: Final = 0.04  # metres around the avatar within which the fit looks
 _LOOSE: Final = 1e3  # metres: a stiffness at which points do not count
+_HELD: Final = 0.02  # metres: a stiffness at which they draw the face along
 
 
 class NoFaceError(Exception):
@@ -55,7 +57,7 @@ def guess_face_points(
     largest = np.argsort(-areas, kind="stable")[:_CANDIDATES]
     ours = _profile(template.skin, 0.0)(_HEIGHTS)
     tries = [
-        (*_find(skin, turn, ours), skin)
+        (*_find(skin, turn, ours), int(part))
         for part in largest[areas[largest] > _LEAST_AREA * areas.max()]
         for skin in [whole.part_of(whole.parts == part)[0]]
         if np.ptp(skin.vertices[:, 1]) > 0
@@ -64,8 +66,8 @@ def guess_face_points(
     likely = [found for found in tries if found[0] < _UNLIKE]
     if not likely:
         raise NoFaceError("No face was found in this mesh: drag the face points to their places")
-    _, place, skin = min(likely, key=lambda found: found[0])
-    return _refined(template, skin, place)
+    _, place, part = min(likely, key=lambda found: found[0])
+    return _refined(template, whole, part, place)
 
 
 def _find(skin: Surface, quarter_turns: int, ours: Points) -> tuple[float, Similarity]:
@@ -133,15 +135,32 @@ def _envelope(begins: Points, ends: Points) -> Callable[[Points], Points]:
     return lambda heights: np.interp(heights, bottom + seen * step, reach[seen])
 
 
-def _refined(template: Template, skin: Surface, place: Similarity) -> dict[str, Points]:
-    """Return the face points after the avatar, put at ``place``, has been fitted to ``skin`` in two rounds."""
+def _refined(template: Template, whole: Surface, part: int, place: Similarity) -> dict[str, Points]:
+    """Return the face points after the avatar, put at ``place``, has been fitted to the skin, a loose ``part``."""
     rest, marks = template.skin.vertices, template.landmarks
     low, high = rest.min(axis=0) - _MARGIN, rest.max(axis=0) + _MARGIN
-    for _ in range(2):
-        near = Surface(place.undo(skin.vertices), skin.triangles)
-        head, _ = near.part_of(((near.vertices > low) & (near.vertices < high)).all(axis=1))
-        fit = fit_face(template, head, template.face_points, _LOOSE)
+    points, stiffness = template.face_points, _LOOSE
+    for _ in range(3):
+        near = Surface(place.undo(whole.vertices), whole.triangles)
+        inside = ((near.vertices > low) & (near.vertices < high)).all(axis=1)
+        head, _ = near.part_of(inside & (whole.parts == part))
+        fit = fit_face(template, head, points, stiffness)
         onto = match(fit.laid.vertices[marks], fit.laid.normals[marks], head, _TURN).points
         found = place.apply(onto)
-        place = fit_similarity(rest[marks], found)
+        moved = fit_similarity(rest[marks], found)
+        points = moved.undo(place.apply(_at_eyes(template, fit, near, inside & (whole.parts != part))))
+        place, stiffness = moved, _HELD
     return {name: found[number] for name, number in FACE_POINTS.items()}
+
+
+def _at_eyes(template: Template, fit: Fit, near: Surface, loose: NDArray[np.bool_]) -> Points:
+    """Return the face points (10, 3) of ``fit``, those of the eyes moved to where the ``loose`` eyeballs are."""
+    points: Points = fit.laid.vertices[template.landmarks[list(FACE_LANDMARKS)]]
+    balls = find_balls(near, loose)
+    for side, expected in zip(("left", "right"), fit.broad.apply(template.eye_centres), strict=True):
+        own = balls_at(balls, expected)
+        if own:
+            off = min(own, key=lambda ball: ball.miss).centre - expected
+            rows = [row for row, name in enumerate(FACE_POINTS) if name.startswith("eye") and name.endswith(side)]
+            points[rows] += off * [1, 1, 0]
+    return points

@@ -18,6 +18,7 @@ from .warp import Points
 
 _SMALLEST_EYE: Final = 0.007  # metres
 _LARGEST_EYE: Final = 0.04  # metres; a human's has a radius of 0.012
+_ABOUT: Final = 0.01  # metres, besides its radius, that an eye may be off its expected place
 _ROUNDNESS: Final = 0.12  # largest mean miss of a sphere, as a share of its radius
 _ON_EYE: Final = 1.3  # radii: what lies on an eye reaches no further from its centre
 _OFF_AXIS: Final = 0.35  # radii: the middle of an iris is no further off the straight line ahead
@@ -70,6 +71,11 @@ def find_balls(whole: Surface, chosen: NDArray[np.bool_]) -> list[Eye]:
     return found
 
 
+def balls_at(balls: list[Eye], place: Points) -> list[Eye]:
+    """Return those of ``balls`` whose centre lies about where an eye's centre is expected, ``place`` (3,)."""
+    return [ball for ball in balls if np.linalg.norm(ball.centre - place) < _ABOUT + ball.radius]
+
+
 def carry_parts(
     template: Template, fit: Fit, whole: Surface, head: NDArray[np.intp], skin_deltas: NDArray[np.float32]
 ) -> CarriedParts:
@@ -104,7 +110,7 @@ def _turn_eyes(
     balls = find_balls(whole, loose)
     turned = 0
     for side, place in enumerate(expected):
-        own = [ball for ball in balls if np.linalg.norm(ball.centre - place) < 0.01 + ball.radius]
+        own = balls_at(balls, place)
         if not own:
             continue
         eye = min(own, key=lambda ball: ball.miss)
