@@ -34,6 +34,8 @@ Pose = Mapping[str, float]
 
 ANGLES = {"front": 0.0, "three-quarter": 38.0, "side": 90.0}  # degrees to the subject's left
 EMOTIONS = ("neutral", "happy", "sad", "angry", "fear", "surprised", "disgusted", "contempt")
+CHOSEN = {"happy": 3}
+"""Number of an emotion's programme, where it is not the first: a smile that shows the teeth."""
 VISEMES = {
     "PP": "P B M",
     "FF": "F V",
@@ -48,8 +50,8 @@ VISEMES = {
 FOCUS = 85.0  # mm
 _BACK = 0.075  # metres from the eyes back to the middle of the head, seen from its side
 LIGHTS = (
-    ("Key", (-0.65, -0.95, 0.60), 15.0, 0.9, (1.0, 0.96, 0.91)),
-    ("Fill", (0.95, -0.75, 0.05), 5.5, 1.1, (0.92, 0.96, 1.0)),
+    ("Key", (-0.65, -0.95, 0.60), 19.0, 0.7, (1.0, 0.96, 0.91)),
+    ("Fill", (0.95, -0.75, 0.05), 4.0, 1.1, (0.92, 0.96, 1.0)),
     ("Rim", (0.45, 0.85, 0.55), 11.0, 0.5, (1.0, 0.98, 0.95)),
 )
 """Name, place in metres from the face, power in watts, size in metres, colour."""
@@ -85,7 +87,7 @@ def light_scene(scene: Any, middle: Vector) -> None:
         world.use_nodes = True
     background = world.node_tree.nodes["Background"]
     background.inputs["Color"].default_value = (0.42, 0.44, 0.48, 1.0)
-    background.inputs["Strength"].default_value = 0.55
+    background.inputs["Strength"].default_value = 0.42
     scene.world = world
 
 
@@ -127,7 +129,9 @@ class Studio:
         rig = self.head.parent
         rig["look_at"] = 1.0 if at_camera else 0.0
         rig.update_tag()
-        next(child for child in rig.children if child.type == "EMPTY").location = self.camera.location
+        # Beyond the camera, which stands so near that the eyes would cross.
+        far = self.eyes + 4.0 * (self.camera.location - self.eyes)
+        next(child for child in rig.children if child.type == "EMPTY").location = far
 
     def shoot(self, values: Pose, turn: float, size: tuple[int, int], height: float, drop: float) -> Image.Image:
         """Return a picture of ``size`` pixels from ``turn`` degrees to the subject's left.
@@ -158,11 +162,11 @@ def backdrop(size: tuple[int, int]) -> Image.Image:
 
 
 def captioned(picture: Image.Image, text: str) -> Image.Image:
-    """Return ``picture`` with ``text`` in its lower left corner."""
+    """Return ``picture`` with ``text`` in its upper left corner."""
     font = ImageFont.load_default(max(14, picture.height // 16))
     margin = picture.height // 24
     pencil = ImageDraw.Draw(picture)
-    pencil.text((margin, picture.height - margin), text, fill=(32, 34, 38), font=font, anchor="ls")
+    pencil.text((margin, margin), text, fill=(32, 34, 38), font=font, anchor="lt")
     return picture
 
 
@@ -177,9 +181,10 @@ def sheet(pictures: list[Image.Image], columns: int, gap: int = 6) -> Image.Imag
 
 
 def emotion_pose(emotion: str) -> Pose:
-    """Return the first programme of ``emotion`` at full intensity; a unit of one side goes to the left."""
+    """Return a programme of ``emotion`` at full intensity; a unit of one side goes to the left."""
     values: dict[str, float] = {}
-    for unit, (weight, _) in PROGRAMMES[emotion][0].items() if emotion in PROGRAMMES else ():
+    programme = PROGRAMMES[emotion][CHOSEN.get(emotion, 0)] if emotion in PROGRAMMES else {}
+    for unit, (weight, _) in programme.items():
         name = unit.removeprefix("one:")
         sides = (f"{name}Left",) if unit.startswith("one:") else (f"{name}Left", f"{name}Right")
         for channel in (name,) if name in ARKIT_INDEX else sides:
@@ -193,11 +198,11 @@ def render(studio: Studio, kind: str) -> Image.Image:
         views = [studio.shoot({}, turn, (480, 600), 0.50, 0.095) for turn in ANGLES.values()]
         return sheet(views, len(views))
     if kind == "emotions":
-        faces = [captioned(studio.shoot(emotion_pose(e), 14.0, (320, 340), 0.30, 0.03), e) for e in EMOTIONS]
+        faces = [captioned(studio.shoot(emotion_pose(e), 14.0, (320, 340), 0.31, 0.012), e) for e in EMOTIONS]
         return sheet(faces, 4)
     shapes = mouth_shapes()
     mouths = [
-        captioned(studio.shoot(dict(shapes[name]), 10.0, (300, 260), 0.19, 0.055), caption)
+        captioned(studio.shoot(dict(shapes[name]), 10.0, (300, 260), 0.165, 0.058), caption)
         for name, caption in VISEMES.items()
     ]
     return sheet(mouths, 3)
