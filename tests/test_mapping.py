@@ -171,3 +171,8 @@ def test_bad_json_is_refused_with_the_place_of_the_fault(text: str, message: str
 def test_an_unknown_profile_is_named_with_those_there_are() -> None:
     with pytest.raises(MappingError, match="no profile is called 'poser'; there are arkit, "):
         profile("poser")
+
+
+def test_correctives_and_identities_are_left_alone() -> None:
+    extra = ["corrective eyeBlinkLeft x eyeLookDownLeft", "identity jaw", "pJCMJawOpen"]
+    assert auto_map([*ARKIT_NAMES, *extra]).targets == tuple(ARKIT_NAMES)

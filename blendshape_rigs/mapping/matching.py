@@ -11,7 +11,7 @@ from ..arkit import ARKIT_COUNT, REGION_OF
 from .catalogue import Profile, profiles
 from .guesses import face_words, guess
 from .model import Mapping, MappingEntry
-from .names import key_of, words_of
+from .names import is_animated, key_of, words_of
 from .substitutes import with_substitutes
 
 _ARTICULATION: Final = ("jawOpen", "mouthClose", "mouthFunnel", "mouthPucker", "mouthRoll", "mouthShrug")
@@ -42,7 +42,7 @@ def map_with(family: Profile, names: Sequence[str]) -> Mapping:
         family: the profile.
         names: shape names of all meshes of a character, or names of bones. Repeated ones count once.
     """
-    unique = tuple(dict.fromkeys(names))
+    unique = tuple(dict.fromkeys(filter(is_animated, names)))
     entries = [*_shape_entries(family, unique), *_bone_entries(family, unique)]
     return Mapping(family.name, tuple(_without_doubles(entries)))
 
@@ -60,7 +60,7 @@ def auto_map(names: Sequence[str]) -> Mapping:
     Returns:
         A mapping whose ``profile`` is empty where no family fits; without entries where nothing fits at all.
     """
-    unique = tuple(dict.fromkeys(names))
+    unique = tuple(dict.fromkeys(filter(is_animated, names)))
     found = [(_score(family, mapping, unique), family, mapping) for family, mapping in _candidates(unique)]
     best = max(found, key=lambda candidate: candidate[0], default=None)
     chosen = best[2] if best else Mapping("", ())

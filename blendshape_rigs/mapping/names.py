@@ -8,6 +8,8 @@ from typing import Final
 
 SIDE_WORDS: Final = {"l": "left", "left": "left", "lft": "left", "r": "right", "right": "right", "rgt": "right"}
 _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
+# Shapes that correct others or make another person; Daz calls its correctives JCM, MCM and the like.
+_NOT_ANIMATED: Final = frozenset(["corrective", "correctives", "identity", "jcm", "mcm", "pjcm", "phm"])
 _COPY: Final = re.compile(r"\.\d{3}$")
 
 
@@ -24,6 +26,11 @@ def words_of(name: str) -> tuple[str, ...]:
         tail = next((side for side in ("left", "right") if word.endswith(side) and len(word) > len(side)), "")
         words += [word.removesuffix(tail), tail] if tail else [SIDE_WORDS.get(word, word)]
     return tuple(words)
+
+
+def is_animated(name: str) -> bool:
+    """Tell whether a shape may belong to a performance: correctives and identities do not."""
+    return _NOT_ANIMATED.isdisjoint(words_of(name))
 
 
 def side_of(words: tuple[str, ...]) -> str:
