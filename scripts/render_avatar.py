@@ -161,12 +161,13 @@ def backdrop(size: tuple[int, int]) -> Image.Image:
     return Image.fromarray(np.rint(colours).astype(np.uint8)).convert("RGBA")
 
 
-def captioned(picture: Image.Image, text: str) -> Image.Image:
-    """Return ``picture`` with ``text`` in its upper left corner."""
+def captioned(picture: Image.Image, text: str, low: bool = False) -> Image.Image:
+    """Return ``picture`` with ``text`` in its upper left corner, or in its lower one."""
     font = ImageFont.load_default(max(14, picture.height // 16))
     margin = picture.height // 24
     pencil = ImageDraw.Draw(picture)
-    pencil.text((margin, margin), text, fill=(32, 34, 38), font=font, anchor="lt")
+    height = picture.height - margin if low else margin
+    pencil.text((margin, height), text, fill=(32, 34, 38), font=font, anchor="ls" if low else "lt")
     return picture
 
 
@@ -195,14 +196,14 @@ def emotion_pose(emotion: str) -> Pose:
 def render(studio: Studio, kind: str) -> Image.Image:
     """Return the picture ``kind``: ``"avatar"``, ``"emotions"`` or ``"visemes"``."""
     if kind == "avatar":
-        views = [studio.shoot({}, turn, (480, 600), 0.50, 0.095) for turn in ANGLES.values()]
+        views = [studio.shoot({}, turn, (480, 600), 0.53, 0.098) for turn in ANGLES.values()]
         return sheet(views, len(views))
     if kind == "emotions":
         faces = [captioned(studio.shoot(emotion_pose(e), 14.0, (320, 340), 0.31, 0.012), e) for e in EMOTIONS]
         return sheet(faces, 4)
     shapes = mouth_shapes()
     mouths = [
-        captioned(studio.shoot(dict(shapes[name]), 10.0, (300, 260), 0.165, 0.058), caption)
+        captioned(studio.shoot(dict(shapes[name]), 10.0, (300, 260), 0.165, 0.058), caption, low=True)
         for name, caption in VISEMES.items()
     ]
     return sheet(mouths, 3)
