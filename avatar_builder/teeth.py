@@ -37,7 +37,7 @@ class Arch:
 
 UPPER = Arch(
     ((8.4, 10.2, 5.4), (6.6, 9.2, 5.2), (7.4, 9.8, 6.6), (6.9, 8.2, 7.6), (6.7, 7.8, 7.8), (9.8, 7.4, 9.4)),
-    MOUTH_Z - 0.0093, 0.0265, MOUTH_Y - 0.0034, 0.0022, 1.0,
+    MOUTH_Z - 0.0093, 0.0265, MOUTH_Y - 0.0042, 0.0022, 1.0,
 )  # fmt: skip
 # Behind the lower lip, so that the open jaw shows little more than the edges of the lower teeth.
 LOWER = Arch(
