@@ -9,8 +9,10 @@ from .smoothing import smooth
 
 _SILENCE = frozenset(["sil"])
 # A breath is heard as a swell within a pause: at least this much of 40 dB above the pause's quiet, and below speech.
-_AUDIBLE_SWELL, _FULL_SWELL, _LOUDEST_BREATH = 0.12, 0.40, -0.2
-_BREATH_PAUSE, _BREATH_EDGE, _BREATH_RAMP, _BREATH_GAP = 0.30, 0.08, 0.12, 0.0024
+# Noise swells too, but seldom for as long as one breathes in before a phrase.
+_AUDIBLE_SWELL, _FULL_SWELL, _LOUDEST_BREATH = 0.20, 0.45, -0.3
+_SHORTEST_BREATH, _LONGEST_BREATH = 0.12, 0.60
+_BREATH_PAUSE, _BREATH_EDGE, _BREATH_RAMP, _BREATH_GAP = 0.30, 0.08, 0.12, 0.0018
 _SMACK_PAUSE, _SMACK_BEFORE, _SMACK_HALF_WIDTH, _SMACK_GAP, _SMACK_SHARE = 0.45, 0.17, 0.06, 0.0011, 0.4
 _SETTLE_PAUSE, _SETTLE_AFTER, _SETTLE_HALF_WIDTH = 0.8, 0.45, 0.28
 _GOLDEN = 0.6180339887
@@ -41,6 +43,8 @@ def breath_gap(segments: PhoneSegments, times: Times, loudness: Array) -> Array:
         if peak - quiet < _AUDIBLE_SWELL or peak > _LOUDEST_BREATH:
             continue
         heard = times[inside][level > quiet + 0.5 * (peak - quiet)]
+        if not _SHORTEST_BREATH <= heard[-1] - heard[0] <= _LONGEST_BREATH:
+            continue
         depth = _BREATH_GAP * min(1.0, (peak - quiet) / _FULL_SWELL)
         part = near(times, start, end)
         away = np.maximum(np.maximum(heard[0] - times[part], times[part] - heard[-1]), 0) / _BREATH_RAMP
