@@ -20,6 +20,10 @@ LOOK_AT_MARK = "dream_talk_look_at"
 """Custom property that tells a look-at target from other empties."""
 EYE_BONES = ("eye.L", "eye.R")
 CORRECTIVE_PREFIX = "corrective "
+_RING_NAME = "DREAM-Talk Ring"
+_RINGS = {"root": (0.24, 0.02), "head": (0.145, 0.15), "eye.L": (0.017, 0.035), "eye.R": (0.017, 0.035)}
+"""Radius of the ring by which a bone is picked, and how far along the bone it lies; metres."""
+_RING_POINTS = 48
 _EYEBALL_MATERIALS = ("eye_white", "iris", "pupil", "cornea")
 _WEIGHT_STEPS = 1000
 _TARGET_DISTANCE = 0.6  # metres before the eyes
@@ -164,6 +168,30 @@ def drive_correctives(head: Any, avatar: ProxyAvatar) -> None:
             _variable(driver, letter, "SINGLE_PROP", id_type="KEY", id=head.data.shape_keys, data_path=path)
 
 
+def _ring() -> Any:
+    """Return a circle of radius 1 m about the Y axis, which no scene shows: the shape of the bones."""
+    existing = bpy.data.objects.get(_RING_NAME)
+    if existing is not None and existing.type == "MESH":
+        return existing
+    turn = np.arange(_RING_POINTS) / _RING_POINTS * 2 * np.pi
+    points = np.stack([np.cos(turn), np.zeros_like(turn), np.sin(turn)], axis=1)
+    edges = [(point, (point + 1) % _RING_POINTS) for point in range(_RING_POINTS)]
+    mesh = bpy.data.meshes.new(_RING_NAME)
+    mesh.from_pydata(points.tolist(), edges, [])
+    return bpy.data.objects.new(_RING_NAME, mesh)
+
+
+def _show_rings(rig: Any) -> None:
+    """Draw every bone as a ring around what it moves, so that none crosses the face."""
+    ring = _ring()
+    for name, (radius, along) in _RINGS.items():
+        bone = rig.pose.bones[name]
+        bone.custom_shape = ring
+        bone.use_custom_shape_bone_size = False
+        bone.custom_shape_scale_xyz = (radius, radius, radius)
+        bone.custom_shape_translation = (0.0, along, 0.0)
+
+
 def add_rig(collection: Any, head: Any, avatar: ProxyAvatar, location: tuple[float, float, float]) -> Any:
     """Skin ``head`` to a new armature in ``collection`` and return the armature object.
 
@@ -177,10 +205,9 @@ def add_rig(collection: Any, head: Any, avatar: ProxyAvatar, location: tuple[flo
         location: metres, where the neck pivot goes.
     """
     rig = bpy.data.objects.new(RIG_NAME, bpy.data.armatures.new(RIG_NAME))
-    rig.data.display_type = "STICK"
-    rig.show_in_front = True
     _add_bones(rig, avatar)
     collection.objects.link(rig)
+    _show_rings(rig)
     rig.location = location
     _add_weights(head, avatar)
     head.parent = rig

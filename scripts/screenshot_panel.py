@@ -40,6 +40,8 @@ def frame_face(space: Any, head: Any) -> None:
     space.overlay.show_outline_selected = False
     space.overlay.show_object_origins = False
     space.overlay.show_extras = False
+    space.overlay.show_bones = False
+    space.overlay.show_relationship_lines = False
     space.overlay.show_floor = False
     space.overlay.show_axis_x = space.overlay.show_axis_y = False
     space.shading.studio_light = "paint.sl"
