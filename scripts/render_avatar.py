@@ -1,4 +1,4 @@
-"""Render the README's pictures of the avatar: three angles, eight emotions, nine visemes.
+"""Render the README's pictures of the avatar: three angles, eight emotions, nine visemes, eight people.
 
 Run it in the project's environment, which has Blender as a module::
 
@@ -36,6 +36,9 @@ ANGLES = {"front": 0.0, "three-quarter": 38.0, "side": 90.0}  # degrees to the s
 EMOTIONS = ("neutral", "happy", "sad", "angry", "fear", "surprised", "disgusted", "contempt")
 CHOSEN = {"happy": 3}
 """Number of an emotion's programme, where it is not the first: a smile that shows the teeth."""
+KINDS = ("avatar", "emotions", "visemes", "people")
+PEOPLE = range(8)
+"""Seeds of random people."""
 VISEMES = {
     "PP": "P B M",
     "FF": "F V",
@@ -111,7 +114,7 @@ class Studio:
     """A lit scene with an avatar and a camera that goes round it."""
 
     def __init__(self, head: Any, avatar: Any, samples: int) -> None:
-        self.head, self.scene = head, bpy.context.scene
+        self.head, self.scene, self.identities = head, bpy.context.scene, tuple(avatar.identities)
         x, y, z = avatar.eye_centres.mean(axis=0) - avatar.neck_pivot
         self.eyes = Vector((float(x), -float(z), float(y)))
         lens = bpy.data.cameras.new("Camera")
@@ -193,8 +196,20 @@ def emotion_pose(emotion: str) -> Pose:
     return values
 
 
+def people(studio: Studio) -> Image.Image:
+    """Return a picture of random people; the avatar stays the last of them."""
+    look = importlib.import_module(f"{blender_child.PARENT_PACKAGE}.dream_blender.avatar_look")
+    pictures = []
+    for seed in PEOPLE:
+        look.apply_look(studio.head, look.random_look(seed, studio.identities))
+        pictures.append(studio.shoot({}, 20.0, (320, 360), 0.36, 0.03))
+    return sheet(pictures, 4)
+
+
 def render(studio: Studio, kind: str) -> Image.Image:
-    """Return the picture ``kind``: ``"avatar"``, ``"emotions"`` or ``"visemes"``."""
+    """Return the picture ``kind``, one of ``KINDS``."""
+    if kind == "people":
+        return people(studio)
     if kind == "avatar":
         views = [studio.shoot({}, turn, (480, 600), 0.53, 0.098) for turn in ANGLES.values()]
         return sheet(views, len(views))
@@ -214,12 +229,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--asset", type=Path, help="an avatar other than the packaged one")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images", help="folder of the pictures")
-    parser.add_argument("--only", choices=("avatar", "emotions", "visemes"), help="one picture, not all three")
+    parser.add_argument("--only", choices=KINDS, help="one picture, not all")
     parser.add_argument("--samples", type=int, default=32, help="of Cycles, for each pixel")
     arguments = parser.parse_args()
     studio = Studio(*load(arguments.asset), arguments.samples)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    for kind in (arguments.only,) if arguments.only else ("avatar", "emotions", "visemes"):
+    for kind in (arguments.only,) if arguments.only else KINDS:
         path = arguments.out / f"{kind}.png"
         render(studio, kind).save(path, optimize=True)
         print(path)
