@@ -297,7 +297,10 @@ def problem_with(character: Any) -> str:
             f"Drivers hold all {len(held)} shape keys of '{character.name}' that speech moves, such as {held[0]}: "
             "delete those drivers first"
         )
-    return f"'{character.name}' has no shape keys or face bones that speech could move, such as jawOpen or A, E, O"
+    return (
+        f"'{character.name}' has no shape keys or face bones that speech could move, such as jawOpen or A, E, O: "
+        "make some under Character Without Shapes"
+    )
 
 
 def notes_on(character: Any) -> list[str]:

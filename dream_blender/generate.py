@@ -110,6 +110,8 @@ def disabled_reason(context: Any) -> str:
         reason = "Choose a sound strip"
     if not reason and settings.audio_source == "FILE" and not settings.audio_path:
         reason = "Choose an audio file"
+    if not reason and settings.lips == "TEXT" and not settings.text.strip():
+        reason = "Type what is said, or let the lips follow the sound"
     return reason
 
 
@@ -131,7 +133,7 @@ def prepare(context: Any) -> Generation:
     address = server_address(context)
     health_of(address)
     fps = scene_fps(scene)
-    options = {"emotion": settings.emotion_weights(), "seed": settings.seed, "fps": fps}
+    options = {"emotion": settings.emotion_weights(), "seed": settings.seed, "fps": fps, **settings.lips_options()}
     return Generation(
         job=Job(ServerClient(address), recording.path, options),
         scene=scene.name,

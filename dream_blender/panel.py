@@ -58,6 +58,7 @@ class DREAMTALK_PT_speak(_Sidebar, bpy.types.Panel):
         self._draw_server(context)
         self._draw_character(context)
         self._draw_recording(settings)
+        self._draw_lips(settings)
         column = self.layout.column(align=True)
         column.prop(settings, "emotion")
         row = column.row(align=True)
@@ -120,6 +121,13 @@ class DREAMTALK_PT_speak(_Sidebar, bpy.types.Panel):
             column.prop(settings, "audio_path", text="")
         else:
             column.prop(settings, "strip_name", text="", icon="SOUND")
+
+    def _draw_lips(self, settings: Any) -> None:
+        column = self.layout.column(align=True)
+        column.row(align=True).prop(settings, "lips", expand=True)
+        if settings.lips == "TEXT":
+            column.prop(settings, "text", text="", icon="TEXT")
+            column.prop(settings, "language")
 
     def _draw_generate(self, context: Any) -> None:
         character = generate.chosen_character(context)

@@ -14,6 +14,8 @@ from .character import can_be_chosen, turns_by_default
 from .mapping_list import DREAMTALK_PG_mapping_row
 from .sound import sound_strips
 
+LONGEST_TEXT = 200_000
+"""Letters of a text; the server takes no more."""
 _FORMATS = (
     ("FBX", "FBX", "For Unreal, Unity and Maya"),
     ("GLB", "glTF (.glb)", "For Godot, three.js and other real-time engines"),
@@ -74,6 +76,21 @@ class DREAMTALK_PG_settings(bpy.types.PropertyGroup):
     strip_name: bpy.props.StringProperty(
         name="Sound Strip", description="The strip whose sound is spoken", search=_strip_names
     )
+    lips: bpy.props.EnumProperty(
+        name="Lips",
+        description="What the lips follow",
+        items=(
+            ("SOUND", "Sound", "What is heard, in any language"),
+            ("ENGLISH", "English", "English words heard by a recogniser: slower, more exact"),
+            ("TEXT", "Text", "What is said, as you type it: most exact"),
+        ),
+    )
+    text: bpy.props.StringProperty(
+        name="Text", description="What is said in the recording, word by word", maxlen=LONGEST_TEXT
+    )
+    language: bpy.props.StringProperty(
+        name="Language", description="Of the text: en, de, fr, cmn and others as espeak-ng names them", default="en"
+    )
     emotion: bpy.props.EnumProperty(
         name="Emotion",
         description="The feeling that the voice is acted with",
@@ -106,6 +123,12 @@ class DREAMTALK_PG_settings(bpy.types.PropertyGroup):
         description="The mapping that the rows show, as JSON", options={"SKIP_SAVE"}
     )
     mapping_error: bpy.props.StringProperty(description="Why the rows are no mapping now")
+
+    def lips_options(self) -> dict[str, str]:
+        """Return what the server is told of the lips."""
+        if self.lips == "TEXT":
+            return {"text": self.text.strip(), "language": self.language.strip() or "en"}
+        return {"lips": "recogniser" if self.lips == "ENGLISH" else "encoder"}
 
     def emotion_weights(self) -> dict[str, float]:
         """Return the intensity by emotion name; neutral is the absence of all."""

@@ -11,6 +11,8 @@ import pytest
 from blender_support import ROOT, installed_blender
 from server_support import Server, running_server, wait_until
 
+from blendshape_rigs.arkit import ARKIT_INDEX
+from blendshape_rigs.avatar import load_proxy_avatar
 from blendshape_rigs.curves import FaceCurves
 from blendshape_rigs.formats import read_curves
 from model_server.audio.decode import SAMPLE_RATE, open_audio
@@ -56,6 +58,18 @@ def test_keys_are_the_server_s_curves(generated: tuple[FaceCurves, dict[str, Any
     np.testing.assert_allclose(keyed.values, expected.values, atol=1e-4)
     np.testing.assert_allclose(keyed.head_rotation, expected.head_rotation, atol=1e-4)
     np.testing.assert_allclose(keyed.head_translation, expected.head_translation, atol=1e-4)
+
+
+def test_lips_follow_the_text_that_is_typed(generated: tuple[FaceCurves, dict[str, Any], Path]) -> None:
+    expected, report, folder = generated
+    assert report["without_text"] == "Type what is said, or let the lips follow the sound"
+    spoken, heard = read_curves(folder / "text.npz"), expected.values
+    count = min(len(spoken), len(heard))
+    apart = np.abs(spoken.values[:count] - heard[:count]).max(axis=0)
+    assert apart[ARKIT_INDEX["jawOpen"]] > 0.01
+    # "My name": the lips meet on both m, which lie in the second half.
+    gap = load_proxy_avatar().lip_gap(spoken.values)
+    assert gap[count // 2 :].min() < 0.0015
 
 
 def test_take_begins_with_the_scene_and_its_sound(generated: tuple[FaceCurves, dict[str, Any], Path]) -> None:

@@ -59,7 +59,13 @@ while not job.messages.empty():
     messages.append(job.messages.get())
 report({"cancelled": messages[-1].cancelled})
 
-settings.audio_source, settings.audio_path = "FILE", arguments["text"]
+settings.audio_source, settings.lips, settings.text = "FILE", "TEXT", " "
+report({"without_text": generate.disabled_reason(bpy.context)})
+settings.text = "Hello! My name is Bella"
+bpy.ops.dream_talk.generate()
+write_curves(take.read_take(settings.character, 11, 11 + 59, 30.0, 11), folder / "text.npz")
+settings.lips = "SOUND"
+settings.audio_path = arguments["text"]
 takes = len(bpy.data.actions)
 try:
     bpy.ops.dream_talk.generate()
