@@ -124,7 +124,7 @@ class DREAMTALK_PT_speak(_Sidebar, bpy.types.Panel):
 
     def _draw_lips(self, settings: Any) -> None:
         column = self.layout.column(align=True)
-        column.row(align=True).prop(settings, "lips", expand=True)
+        column.prop(settings, "lips")
         if settings.lips == "TEXT":
             column.prop(settings, "text", text="", icon="TEXT")
             column.prop(settings, "language")
