@@ -5,7 +5,7 @@ from pathlib import Path
 
 import bpy
 import numpy as np
-from blender_test import MODULE, arguments, report
+from blender_test import MODULE, arguments, refusal, report
 
 take = importlib.import_module(f"{MODULE}.dream_blender.take")
 character = importlib.import_module(f"{MODULE}.dream_blender.character")
@@ -20,15 +20,6 @@ SHAPES = ("jawOpen", "mouthSmileLeft", "mouthSmileRight", "eyeBlinkLeft", "eyeBl
 def fresh_scene():
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     bpy.context.scene.render.fps, bpy.context.scene.render.fps_base = 24, 1.0
-
-
-def refusal(action):
-    """Return the message of an operator that must refuse."""
-    try:
-        action()
-    except RuntimeError as error:
-        return str(error)
-    return ""
 
 
 def import_take():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import bpy
 import numpy as np
-from blender_test import MODULE, arguments, report
+from blender_test import MODULE, arguments, refusal, report
 
 take = importlib.import_module(f"{MODULE}.dream_blender.take")
 compat = importlib.import_module(f"{MODULE}.dream_blender.compat")
@@ -15,15 +15,6 @@ folder = Path(arguments["folder"])
 curves = read_curves(folder / "curves.npz")
 scene = bpy.context.scene
 settings = scene.dream_talk
-
-
-def refusal(action):
-    """Return the message of an operator that must refuse."""
-    try:
-        action()
-    except RuntimeError as error:
-        return str(error)
-    return ""
 
 
 report({"poll_without_character": bpy.ops.dream_talk.generate.poll()})

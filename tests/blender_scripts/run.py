@@ -1,6 +1,7 @@
 """Run one test script inside bpy: ``run.py SCRIPT REPORT ARGUMENTS``.
 
-The script finds its ``arguments``, the extension's ``MODULE`` name and ``report`` in the module ``blender_test``.
+The script finds its ``arguments``, the extension's ``MODULE`` name, ``report`` and ``refusal`` in the module
+``blender_test``.
 """
 
 from __future__ import annotations
@@ -9,15 +10,27 @@ import json
 import runpy
 import sys
 import types
+from collections.abc import Callable
 from pathlib import Path
 
 import bpy
+
+
+def refusal(action: Callable[[], object]) -> str:
+    """Return the message of an operator that must refuse; empty when it does not."""
+    try:
+        action()
+    except RuntimeError as error:
+        return str(error)
+    return ""
+
 
 script, report_path, arguments = sys.argv[1:]
 results: dict[str, object] = {}
 harness = types.ModuleType("blender_test")
 harness.arguments = json.loads(arguments)
 harness.report = results.update
+harness.refusal = refusal
 harness.MODULE = "bl_ext.user_default.dream_talk"
 sys.modules["blender_test"] = harness
 if Path(script).name != "install.py":

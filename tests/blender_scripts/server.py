@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import bpy
-from blender_test import MODULE, arguments, report
+from blender_test import MODULE, arguments, refusal, report
 
 client = importlib.import_module(f"{MODULE}.dream_blender.client")
 take = importlib.import_module(f"{MODULE}.dream_blender.take")
@@ -17,15 +17,6 @@ folder = Path(arguments["folder"])
 settings = bpy.context.scene.dream_talk
 preferences = bpy.context.preferences.addons[MODULE].preferences
 server = bpy.ops.dream_talk
-
-
-def refusal(action):
-    """Return the message of an operator that must refuse."""
-    try:
-        action()
-    except RuntimeError as error:
-        return str(error)
-    return ""
 
 
 def status_line():

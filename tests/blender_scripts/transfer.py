@@ -4,7 +4,7 @@ import importlib
 
 import bpy
 import numpy as np
-from blender_test import MODULE, arguments, report
+from blender_test import MODULE, arguments, refusal, report
 
 character = importlib.import_module(f"{MODULE}.dream_blender.character")
 avatar_module = importlib.import_module(f"{MODULE}.blendshape_rigs.avatar")
@@ -26,15 +26,6 @@ def add(name, materials):
     made.location, made.scale, made.rotation_euler = (3.0, -1.0, 2.0), (0.02,) * 3, (0.0, 0.0, 0.7)
     own[name] = used
     return made
-
-
-def refusal(action):
-    """Return the message of an operator that must refuse."""
-    try:
-        action()
-    except RuntimeError as error:
-        return str(error)
-    return ""
 
 
 for item in list(bpy.data.objects):
