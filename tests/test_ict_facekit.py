@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from blender_support import installed_blender
-from numpy.typing import NDArray
+from ict_support import SHAPES, write_obj, write_repository
 
 from blendshape_rigs.arkit import ARKIT_INDEX, ARKIT_NAMES
 from blendshape_rigs.ict_facekit import MISSING, NEUTRAL_FILE, IctFaceKitError, ict_names, read_ict_facekit
 
 CUBE = np.array([[x, y, z] for z in (0, 1) for y in (0, 1) for x in (0, 1)], float) * 10
 SIDES = [(0, 2, 3, 1), (4, 5, 7, 6), (0, 1, 5, 4), (2, 6, 7, 3), (0, 4, 6, 2)]
-SHAPES = [part for name in ARKIT_NAMES for part in ict_names(name)]
-
-
-def write_obj(path: Path, vertices: NDArray[Any], faces: str = "") -> None:
-    lines = "".join(f"v {x:.6f} {y:.6f} {z:.6f}\n" for x, y, z in vertices.tolist())
-    path.write_text(f"# a made head\no head\n{lines}{faces}")
 
 
 @pytest.fixture
@@ -109,18 +102,7 @@ def test_blender_builds_the_made_folder_and_says_what_is_wrong(folder: Path, tmp
 
 
 def test_blender_builds_the_real_head(shared_data: Path, tmp_path: Path) -> None:
-    with np.load(shared_data / "characters" / "ict_facekit" / "ict_facekit_light.npz", allow_pickle=False) as stored:
-        neutral, faces = stored["neutral"], stored["faces"]
-        own = dict(zip(stored["expr_names"].tolist(), stored["expr_delta"], strict=True))
-        uvs, faces_uv = stored["uv"], stored["faces_uv"]
-    corners = "".join(
-        "f " + " ".join(f"{v + 1}/{t + 1}" for v, t in zip(face, flat, strict=True) if v >= 0) + "\n"
-        for face, flat in zip(faces.tolist(), faces_uv.tolist(), strict=True)
-    )
-    texture = "".join(f"vt {u:.6f} {v:.6f}\n" for u, v in uvs.tolist())
-    write_obj(tmp_path / NEUTRAL_FILE, neutral, texture + corners)
-    for name in SHAPES:
-        write_obj(tmp_path / f"{name}.obj", neutral + own[name])
+    neutral, own = write_repository(shared_data, tmp_path)
     report = installed_blender().run("ict_facekit.py", folder=str(tmp_path), out=str(tmp_path / "built.npz"))
     assert {"DREAM-Talk skin", "DREAM-Talk teeth", "DREAM-Talk iris"} <= set(report["materials"])
     assert report["channels"] == 51

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ict_support import write_repository
 from numpy.typing import NDArray
 
 from blendshape_rigs.arkit import ARKIT_COUNT, ARKIT_INDEX, ARKIT_NAMES, MIRROR_PAIRS
@@ -25,7 +26,7 @@ from model_server.evaluation.rig_checks import (
 )
 from model_server.evaluation.rig_expressions import drawn_mixtures, recorded_expressions
 from model_server.evaluation.rig_parts import RigParts
-from model_server.evaluation.rig_reference import agreements, read_reference
+from model_server.evaluation.rig_reference import Reference, agreements, read_reference
 from model_server.evaluation.rig_surface import FlipCounter, Surface, nearest_on_triangles
 
 MM = 0.001
@@ -115,22 +116,27 @@ def test_recordings_are_read_packed_and_plain(tmp_path: Path) -> None:
     assert np.allclose(recorded_expressions(tmp_path, 100), 0.25) and len(recorded_expressions(tmp_path, 100)) == 8
 
 
+@pytest.fixture(scope="module")
+def reference(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Reference:
+    folder = tmp_path_factory.mktemp("reference")
+    write_repository(shared_data, folder)
+    return read_reference(folder)
+
+
 def test_avatar_bears_drawn_mixtures(avatar: ProxyAvatar) -> None:
     assert not failed(check_rig(avatar, drawn_mixtures(25)))
 
 
-def test_avatar_bears_recorded_expressions(avatar: ProxyAvatar, shared_data: Path) -> None:
+def test_avatar_bears_recorded_expressions(avatar: ProxyAvatar, reference: Reference, shared_data: Path) -> None:
     expressions = recorded_expressions(shared_data / "livelink_alexdjulin", 25)
-    reference = read_reference(shared_data / "characters" / "ict_facekit")
     lines = check_rig(avatar, expressions, reference)
     assert not failed(lines)
     assert sum(line.name.startswith("direction, ") for line in lines) == 52, "51 shapes and their median"
 
 
-def test_direction_of_a_wrong_shape_is_found(avatar: ProxyAvatar, shared_data: Path) -> None:
+def test_direction_of_a_wrong_shape_is_found(avatar: ProxyAvatar, reference: Reference) -> None:
     deltas = avatar.deltas.copy()
     deltas[ARKIT_INDEX["mouthSmileLeft"]] *= -1
-    reference = read_reference(shared_data / "characters" / "ict_facekit")
     cosine = {line.name: line.cosine for line in agreements(replace(avatar, deltas=deltas), reference)}
     assert cosine["mouthSmileLeft"] < -0.8 and cosine["mouthSmileRight"] > 0.8
 

@@ -53,7 +53,7 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
         "--reference",
         type=Path,
         metavar="FOLDER",
-        help="ICT-FaceKit: ict_facekit_light.npz and vertex_indices.json, to compare directions of motion",
+        help="your download of ICT-FaceKit's repository, to compare directions of motion",
     )
     parser.add_argument("--count", type=int, default=1000, help="expressions to draw (default: 1000)")
     add_json_option(parser)

@@ -1,7 +1,7 @@
 """How the avatar's shapes move beside those of ICT-FaceKit, a head made from scanned people.
 
 Source: Li et al., Learning Formation of Physically-Based Face Attributes (2020); its 68 landmarks are those of the
-300-W annotation (Sagonas et al. 2013). The files are a user's own download.
+300-W annotation (Sagonas et al. 2013). The files are a user's own download of its public repository.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ from scipy.spatial import cKDTree
 
 from blendshape_rigs.arkit import ARKIT_NAMES
 from blendshape_rigs.avatar import ProxyAvatar
+from blendshape_rigs.ict_facekit import MISSING, IctFaceKit, IctFaceKitError, read_ict_facekit
+from blendshape_rigs.transfer.surface import Surface
+from blendshape_rigs.transfer.warp import fit_similarity
 from model_server.errors import ConfigError
 
 from .rig_surface import Floats, Ints
 
-MESH_FILE = "ict_facekit_light.npz"
 LANDMARK_FILE = "vertex_indices.json"
+_LARGEST_FILE = 16 * 2**20  # bytes; the landmarks' own are about 1 MiB
 SKIN_POINTS = 9409
 """The model's first vertices are the face's and head's skin; behind them lie mouth, eyes and lashes."""
 MOVING = 0.25
@@ -66,27 +69,38 @@ class Agreement:
 
 
 def read_reference(folder: Path) -> Reference:
-    """Return ICT-FaceKit's skin with its shapes under ARKit's names.
+    """Return ICT-FaceKit's skin with its shapes under ARKit's names, from the repository or its ``FaceXModel``.
 
     Raises:
-        ConfigError: where the folder lacks the model's files.
+        ConfigError: where the folder lacks the model's files, or one is broken.
     """
-    mesh, marks = folder / MESH_FILE, folder / LANDMARK_FILE
-    if not (mesh.is_file() and marks.is_file()):
-        raise ConfigError(f"'{folder}' has no {MESH_FILE} and {LANDMARK_FILE}; name the folder of ICT-FaceKit")
-    with np.load(mesh, allow_pickle=False) as archive:
-        points = archive["neutral"][:SKIN_POINTS].astype(np.float64)
-        faces, names, deltas = archive["faces"], archive["expr_names"].tolist(), archive["expr_delta"]
-    faces = faces[(faces < SKIN_POINTS).all(axis=1)]
-    triangles = np.concatenate([faces[:, :3], faces[:, [0, 2, 3]]])
-    fields = {}
-    for name in ARKIT_NAMES:
-        stem = name.removesuffix("Left") + "_L" if name.endswith("Left") else name.removesuffix("Right") + "_R"
-        sources = [name] if name in names else [n for n in (stem, f"{name}_L", f"{name}_R") if n in names]
-        if sources:
-            fields[name] = sum(deltas[names.index(n), :SKIN_POINTS].astype(np.float64) for n in sources)
-    landmarks = np.array(json.loads(marks.read_text(encoding="utf-8"))["idx_to_landmark_verts"])
-    return Reference(points, _vertex_normals(points, triangles), landmarks, fields)
+    marks = next((place for place in (folder, folder / "FaceXModel") if (place / LANDMARK_FILE).is_file()), None)
+    if marks is None or (marks / LANDMARK_FILE).stat().st_size > _LARGEST_FILE:
+        raise ConfigError(f"'{folder}' has no {LANDMARK_FILE}; name the folder of ICT-FaceKit's repository")
+    try:
+        head = read_ict_facekit(folder)
+        stored = json.loads((marks / LANDMARK_FILE).read_text(encoding="utf-8"))
+        landmarks = np.array(stored["idx_to_landmark_verts"], np.int64)
+    except (IctFaceKitError, KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f"'{folder}' is not ICT-FaceKit's: {error}") from error
+    if len(head.vertices) < SKIN_POINTS or landmarks.shape != (68,) or not (landmarks >= 0).all():
+        raise ConfigError(f"'{folder}' holds another head than ICT-FaceKit's")
+    points = head.vertices[:SKIN_POINTS].astype(np.float64)
+    deltas = head.deltas[:, :SKIN_POINTS].astype(np.float64)
+    fields = {name: field for name, field in zip(ARKIT_NAMES, deltas, strict=True) if name not in MISSING}
+    return Reference(points, Surface(points, _skin_triangles(head)).normals, landmarks, fields)
+
+
+def _skin_triangles(head: IctFaceKit) -> Ints:
+    """Return the triangles of the skin; faces of four corners are split."""
+    ends = np.append(head.face_starts[1:], len(head.corners))
+    fans = [
+        head.corners[[start, middle, middle + 1]]
+        for start, end in zip(head.face_starts.tolist(), ends.tolist(), strict=True)
+        for middle in range(start + 1, end - 1)
+    ]
+    triangles = np.array(fans, np.int64)
+    return triangles[(triangles < SKIN_POINTS).all(axis=1)]
 
 
 def agreements(avatar: ProxyAvatar, reference: Reference) -> list[Agreement]:
@@ -131,32 +145,12 @@ def _corresponding(avatar: ProxyAvatar, reference: Reference, mine: Ints) -> tup
     """
     source = reference.points[reference.landmarks[list(LANDMARKS)]]
     target = avatar.vertices[avatar.landmark_vertices[list(LANDMARKS.values())]].astype(np.float64)
-    turn, offset = _similarity(source, target)
-    moved = reference.points @ turn + offset
-    bend = RBFInterpolator(source @ turn + offset, target, kernel="thin_plate_spline", smoothing=1e-9)
-    moved = bend(moved)
-    normals = reference.normals @ (turn / np.cbrt(np.linalg.det(turn)))
-    own = _vertex_normals(avatar.vertices.astype(np.float64), avatar.triangles)
+    together = fit_similarity(source, target)
+    bend = RBFInterpolator(together.apply(source), target, kernel="thin_plate_spline", smoothing=1e-9)
+    moved = bend(together.apply(reference.points))
+    normals = reference.normals @ together.rotation.T
+    own = Surface(avatar.vertices.astype(np.float64), avatar.triangles.astype(np.int64)).normals
     facing = 0.004
     tree = cKDTree(np.concatenate([moved, normals * facing], axis=1))
     distance, partners = tree.query(np.concatenate([avatar.vertices[mine], own[mine] * facing], axis=1))
-    return turn, np.asarray(partners), distance < REACH
-
-
-def _similarity(source: Floats, target: Floats) -> tuple[Floats, Floats]:
-    """Return (3, 3) and (3,) such that ``source @ matrix + offset`` is closest to ``target``. Source: Umeyama 1991."""
-    a, b = source - source.mean(axis=0), target - target.mean(axis=0)
-    u, s, vt = np.linalg.svd(a.T @ b)
-    sign = np.array([1.0, 1.0, np.linalg.det(u @ vt)])
-    matrix: Floats = (u * sign) @ vt * ((s * sign).sum() / (a**2).sum())
-    return matrix, target.mean(axis=0) - source.mean(axis=0) @ matrix
-
-
-def _vertex_normals(points: Floats, triangles: Ints) -> Floats:
-    corners = points[triangles]
-    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    total = np.zeros_like(points)
-    for corner in range(3):
-        np.add.at(total, triangles[:, corner], normal)
-    result: Floats = total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-18)
-    return result
+    return together.scale * together.rotation.T, np.asarray(partners), distance < REACH
