@@ -34,6 +34,10 @@ from .uvs import texture_coordinates
 from .zip_file import write_arrays
 
 
+TONGUE_OPENS = 0.3
+"""Share of ``jawOpen`` that ``tongueOut`` carries, as no tongue comes out of a shut mouth."""
+
+
 def build_arrays() -> dict[str, NDArray[Any]]:
     """Return every array of the asset."""
     cage = build_cage(base_face())
@@ -45,6 +49,7 @@ def build_arrays() -> dict[str, NDArray[Any]]:
     parts = [skin.part, *eyeballs(), *mouth_interior(), *brows(skin.part), *lashes(skin), *ears(), hair()]
     names = (*ARKIT_NAMES, *repairs)
     whole, deltas = joined(parts, names)
+    deltas[names.index("tongueOut")] += TONGUE_OPENS * deltas[names.index("jawOpen")]
     partners = mirror_partners(whole.points, names, deltas)
     points, deltas = even_points(whole.points, partners), even_steps(names, deltas, partners, DELTA_STEP)
     identities = {name: warp(points) for name, warp in warps().items()}

@@ -1,7 +1,8 @@
 """The tongue: at rest behind the upper teeth, with ``tongueOut`` over the lower teeth and lip.
 
 Shapes add up along straight lines, so the tip rests as high as its way out is: a lower tip would cut the lower lip.
-``tongueOut`` needs an open mouth, from about ``jawOpen`` 0.3; closed lips close around it.
+The way out needs a mouth open by ``TONGUE_OPENS`` of ``jawOpen``; ``tongueOut`` carries that much of the jaw (see
+``build``). On a shut jaw it is free of lips and teeth at 1; half out, they still touch it.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ LIPS_DEPTH = 0.027
 # lips' line of contact. The table at rest and the one fully out (of the closed jaw).
 REST = np.array([
     [0.00, -34.0, -19.0, -2.0, 13.0], [0.15, -25.0, -17.0, 2.6, 14.0], [0.30, -16.5, -14.0, 5.2, 14.0],
-    [0.50, -6.0, -9.5, 5.1, 13.2], [0.70, 4.0, -5.4, 3.4, 11.4], [0.85, 10.5, -3.0, 2.6, 9.4],
-    [0.94, 13.8, -1.5, 1.9, 7.0], [1.00, 15.6, 0.2, 0.2, 0.0],
+    [0.50, -6.0, -9.5, 5.1, 13.2], [0.70, 4.0, -4.6, 3.4, 11.4], [0.85, 10.5, -2.2, 2.6, 9.4],
+    [0.94, 13.8, -0.7, 1.9, 7.0], [1.00, 15.6, 0.2, 0.2, 0.0],
 ])  # fmt: skip
 OUT = np.array([
     [0.00, -34.0, -19.0, -2.0, 13.0], [0.15, -23.5, -17.0, 0.6, 13.4], [0.30, -11.0, -13.0, 2.6, 13.0],
-    [0.50, 8.0, -5.6, 1.7, 11.6], [0.70, 29.0, -0.5, 3.5, 11.2], [0.85, 44.5, 0.1, 4.3, 10.6],
-    [0.94, 53.0, 0.6, 4.4, 8.0], [1.00, 57.5, 1.2, 1.2, 0.0],
+    [0.50, 8.0, -5.6, 1.7, 11.6], [0.70, 29.0, 0.0, 3.5, 11.2], [0.85, 44.5, 0.6, 4.3, 10.6],
+    [0.94, 53.0, 1.1, 4.4, 8.0], [1.00, 57.5, 1.2, 1.2, 0.0],
 ])  # fmt: skip
 
 
