@@ -33,7 +33,6 @@ from .topology import Floats
 from .uvs import texture_coordinates
 from .zip_file import write_arrays
 
-
 TONGUE_OPENS = 0.3
 """Share of ``jawOpen`` that ``tongueOut`` carries, as no tongue comes out of a shut mouth."""
 
