@@ -46,6 +46,20 @@ _NOISE = re.compile(
 
 
 @dataclass(frozen=True)
+class FaceChoice:
+    """Which face of a photograph is meant, or where it is when no detector finds it.
+
+    Attributes:
+        index: counts the faces from the left, from 0; None is the largest.
+        landmarks: (468 or 478, 2) float32 pixel columns and rows in the photograph as it was read; then nothing is
+            detected. The last ten of 478 are the irises.
+    """
+
+    index: int | None = None
+    landmarks: Floats | None = None
+
+
+@dataclass(frozen=True)
 class PortraitFit:
     """Where the face of a photograph is and how it is posed. Camera axes: x right in the picture, y up, z forward.
 
@@ -107,12 +121,13 @@ def rotation_angles(rotation: Reals) -> Floats:
     return np.asarray(np.degrees([pitch, yaw, roll]), np.float32)
 
 
-def fit_portrait(photo: Photo, rig: LandmarkRig) -> PortraitFit:
-    """Find and measure the face of ``photo``; of several faces the largest is taken.
+def fit_portrait(photo: Photo, rig: LandmarkRig, choice: FaceChoice | None = None) -> PortraitFit:
+    """Find and measure the face of ``photo``; of several faces the largest is taken unless ``choice`` says which.
 
     Raises:
         PortraitError: for no face, a face that is too small, or one that is turned too far away.
     """
+    choice = choice or FaceChoice()
     faces = detect_faces(photo.pixels)
     if not faces:
         raise PortraitError(

@@ -10,7 +10,7 @@ from blendshape_rigs.avatar import load_proxy_avatar
 
 from .arrays import Bytes, Floats, Reals
 from .eyes import Eye, EyePose
-from .fit import PortraitFit, fit_portrait
+from .fit import FaceChoice, PortraitFit, fit_portrait
 from .layers import PersonLayers, person_matte, split_layers
 from .mesh import build_mesh
 from .motion import PortraitMotion, mouth_activity
@@ -32,15 +32,16 @@ class PortraitRenderer:
     Args:
         photo: the photograph.
         rig: how ARKit shapes move a face; by default the proxy avatar's.
+        choice: which face, or where it is; by default the largest that is found.
 
     Raises:
         PortraitError: when no usable face is in the photograph.
     """
 
-    def __init__(self, photo: Photo, rig: LandmarkRig | None = None) -> None:
+    def __init__(self, photo: Photo, rig: LandmarkRig | None = None, *, choice: FaceChoice = FaceChoice()) -> None:
         rig = rig or LandmarkRig.from_avatar(load_proxy_avatar())
         self.photo, self._rig = photo, rig
-        self.fit = fit_portrait(photo, rig)
+        self.fit = fit_portrait(photo, rig, choice)
         matte = person_matte(photo, self.fit)
         mesh = build_mesh(self.fit, matte, self.fit.to_camera(rig.neck_pivot))
         self.motion = PortraitMotion(self.fit, mesh, rig)
