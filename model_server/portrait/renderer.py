@@ -38,7 +38,7 @@ class PortraitRenderer:
         PortraitError: when no usable face is in the photograph.
     """
 
-    def __init__(self, photo: Photo, rig: LandmarkRig | None = None, *, choice: FaceChoice = FaceChoice()) -> None:
+    def __init__(self, photo: Photo, rig: LandmarkRig | None = None, *, choice: FaceChoice | None = None) -> None:
         rig = rig or LandmarkRig.from_avatar(load_proxy_avatar())
         self.photo, self._rig = photo, rig
         self.fit = fit_portrait(photo, rig, choice)
