@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from blendshape_rigs.curves import FaceCurves
@@ -15,12 +16,25 @@ from model_server.portrait.video import VideoWriter, whole_file
 from .request import Progress
 
 
+@dataclass(frozen=True)
+class PortraitOptions:
+    """What can be chosen about a portrait video.
+
+    Attributes:
+        background: False leaves out what lies behind the person; the output is then transparent there.
+    """
+
+    background: bool = True
+
+
 def make_portrait_video(
     image_path: Path,
     curves: FaceCurves,
     audio_path: Path | None,
     out_path: Path,
     progress: Progress | None = None,
+    *,
+    options: PortraitOptions = PortraitOptions(),
 ) -> None:
     """Animate the face in a photograph and write an MP4 (H.264, AAC). Memory does not grow with length.
 
@@ -30,6 +44,7 @@ def make_portrait_video(
         audio_path: recording to lay under it, or None.
         out_path: ends in ``.mp4``; written only when all went well.
         progress: called with the seconds done after each frame. May raise ``Cancelled`` to stop.
+        options: choices that all have a default.
 
     Raises:
         PortraitError: for an image that cannot be used.
