@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
@@ -93,6 +94,12 @@ class PortraitMotion:
         move = translation * (eased(reach, _TRANSLATION_LIMIT) / reach if reach > 0 else 0) * self.fit.scale
         return np.asarray((points - self.pivot) @ matrix.T + self.pivot + move, np.float32)
 
+    def rigid(self, anchor: Floats, rotation: Floats, translation: Floats, extra: Floats | float = 0.0) -> Floats:
+        """Return (2, 3): resting to moved picture pixels near ``anchor`` (3,), for what is fixed to the skull."""
+        arms = np.array([[0, 0, 0], [1, 0, 0], [0, -1, 0]], np.float32) * 10
+        moved = in_picture(self.turn_rigid(anchor + arms + extra, rotation, translation))
+        return np.asarray(cv2.getAffineTransform(in_picture(anchor + arms), moved), np.float32)
+
     def gap_change(self, points: Floats) -> float:
         """Return pixels by which the opening of the lips (V, 3) differs most from the photograph's."""
         change = self._gaps(points[:LANDMARKS]) - self.rest_gap
@@ -142,6 +149,11 @@ class PortraitMotion:
             for follow, brow, ring in zip(_LID_FOLLOW, _BROW_FOLLOW, rings[side], strict=True):
                 lid = (1 - ratio) * follow * share
                 placed[list(ring), :2] = eye[list(ring)] + lid + brow * brows[list(ring), :2]
+
+
+def in_picture(points: Floats) -> Floats:
+    """Return (N, 2) float32 columns and rows of points (N, 3) in camera axes."""
+    return np.ascontiguousarray(points[:, :2] * np.array([1, -1], np.float32))
 
 
 def take_activity(values: Reals, fps: float) -> Floats:

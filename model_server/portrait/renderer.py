@@ -9,20 +9,19 @@ from blendshape_rigs.arkit import ARKIT_INDEX
 from blendshape_rigs.avatar import load_proxy_avatar
 
 from .arrays import Bytes, Floats, Reals
-from .eyes import Eye, EyePose
+from .eye_rig import EyeRig
 from .fit import FaceChoice, PortraitFit, fit_portrait
 from .layers import PersonLayers, person_matte, split_layers
 from .mesh import build_mesh
-from .motion import PortraitMotion, mouth_activity
+from .motion import PortraitMotion, in_picture, mouth_activity
 from .mouth import MouthInterior, MouthPose
 from .photo import Photo
 from .rig import LandmarkRig
-from .topology import EYE_LOOPS, INNER_MOUTH, IRIS_CENTRES, UPPER_LID_RINGS
+from .topology import INNER_MOUTH
 from .warp import MeshWarp
 
 _TEETH_BEHIND_LIPS = 0.008  # metres
 _LOWER_LIP = 14  # the front teeth behind it drop with it
-_GAZE_REACH = (0.26, 0.14)  # of the eye's width, sideways and up or down
 _JAW_CHANNELS = [ARKIT_INDEX[name] for name in ("jawOpen", "jawForward", "jawLeft", "jawRight")]
 
 
@@ -49,12 +48,12 @@ class PortraitRenderer:
         left, top, right, bottom = mesh.roi
         self._corner = np.array([left, top], np.float32)
         self._region = (slice(top, bottom), slice(left, right))
-        self._rest_points = _picture(mesh.points)
+        self._rest_points = in_picture(mesh.points)
         self._warp = MeshWarp(
             self._rest_points - self._corner, mesh.triangles, mesh.holes, (bottom - top, right - left)
         )
         self._mouth, self._mouth_anchor = _mouth_of(photo, self.fit)
-        self._eyes = [_eye_of(photo, self.fit, side) for side in (0, 1)]
+        self._eyes = EyeRig(photo, self.fit, self.motion)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -83,19 +82,17 @@ class PortraitRenderer:
             activity = float(mouth_activity(values[None])[0])
         shaped = self.motion.expression(values, activity)
         moved = self.motion.turn(shaped, rotation, move)
-        points = _picture(moved)
+        points = in_picture(moved)
 
-        eyes = [self._eye_pose(side, values, points, rotation, move) for side in (0, 1)]
+        eyes = self._eyes.pose(values, points, rotation, move)
         mouth = self._mouth_pose(values, activity, shaped, points, rotation, move)
         person = self._layers.person.copy()
-        for eye, pose in zip(self._eyes, eyes, strict=True):
-            eye.prepare(person, pose.openness)
+        self._eyes.prepare(person, eyes)
         self._mouth.prepare(person, mouth.change)
 
         frame = self.photo.pixels.copy()
         frame[self._region] = self._warped(person, points, moved[:, 2])
-        for eye, pose in zip(self._eyes, eyes, strict=True):
-            eye.draw(frame, pose)
+        self._eyes.draw(frame, eyes)
         self._mouth.draw(frame, mouth)
         return frame
 
@@ -108,13 +105,6 @@ class PortraitRenderer:
         seen = cv2.multiply(np.ascontiguousarray(self._layers.background[self._region]), behind, scale=1 / 255)
         return np.asarray(cv2.add(np.ascontiguousarray(person[:, :, :3]), seen), np.uint8)
 
-    def _rigid(self, anchor: Floats, rotation: Floats, move: Floats, extra: Floats | float = 0.0) -> Floats:
-        """Return (2, 3): resting to moved picture pixels near ``anchor`` (3,), for what is fixed to the skull."""
-        arms = np.array([[0, 0, 0], [1, 0, 0], [0, -1, 0]], np.float32) * 10
-        moved = _picture(self.motion.turn_rigid(anchor + arms + extra, rotation, move))
-        rest = _picture(anchor + arms)
-        return np.asarray(cv2.getAffineTransform(rest, moved), np.float32)
-
     def _mouth_pose(
         self, values: Floats, activity: float, shaped: Floats, points: Floats, rotation: Floats, move: Floats
     ) -> MouthPose:
@@ -124,32 +114,10 @@ class PortraitRenderer:
         change = self.motion.gap_change(shaped)
         return MouthPose(
             points[list(INNER_MOUTH)],
-            self._rigid(self._mouth_anchor, rotation, move),
-            self._rigid(self._mouth_anchor, rotation, move, drop),
+            self.motion.rigid(self._mouth_anchor, rotation, move),
+            self.motion.rigid(self._mouth_anchor, rotation, move, drop),
             1000 * change / self.fit.scale,
         )
-
-    def _eye_pose(self, side: int, values: Floats, points: Floats, rotation: Floats, move: Floats) -> EyePose:
-        name = ("Left", "Right")[side]
-        look = {way: float(values[ARKIT_INDEX[f"eyeLook{way}{name}"]]) for way in ("In", "Out", "Up", "Down")}
-        outward = (1.0, -1.0)[side]
-        width = float(np.ptp(self._rest_points[list(EYE_LOOPS[side]), 0]))
-        gaze = np.array(
-            [outward * (look["Out"] - look["In"]) * _GAZE_REACH[0], (look["Down"] - look["Up"]) * _GAZE_REACH[1]]
-        )
-        anchor = self.fit.landmarks[list(EYE_LOOPS[side])].mean(axis=0)
-        openness = self.motion.lid_ratio(values, side)
-        return EyePose(
-            points[list(EYE_LOOPS[side])],
-            self._rigid(anchor, rotation, move),
-            (gaze * width).astype(np.float32),
-            openness,
-        )
-
-
-def _picture(points: Floats) -> Floats:
-    """Return (N, 2) float32 columns and rows of points (N, 3) in camera axes."""
-    return np.ascontiguousarray(points[:, :2] * np.array([1, -1], np.float32))
 
 
 def _mouth_of(photo: Photo, fit: PortraitFit) -> tuple[MouthInterior, Floats]:
@@ -166,11 +134,3 @@ def _mouth_of(photo: Photo, fit: PortraitFit) -> tuple[MouthInterior, Floats]:
     skin = np.median(np.concatenate(patches), axis=0).astype(np.float32)
     interior = MouthInterior(photo.pixels, opening, np.stack([right, down]), upper, lower, fit.scale / 1000, skin)
     return interior, anchor
-
-
-def _eye_of(photo: Photo, fit: PortraitFit, side: int) -> Eye:
-    centre = IRIS_CENTRES[side]
-    picture = fit.landmarks[:, :2] * np.array([1, -1], np.float32)
-    radius = float(np.linalg.norm(picture[centre + 1 : centre + 5] - picture[centre], axis=1).mean())
-    crease = fit.points[list(UPPER_LID_RINGS[side][1])]
-    return Eye(photo.pixels, fit.points[list(EYE_LOOPS[side])], crease, picture[centre], radius)
