@@ -5,24 +5,18 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from blendshape_rigs.arkit import ARKIT_INDEX
 from blendshape_rigs.avatar import load_proxy_avatar
 
 from .arrays import Bytes, Floats, Reals
 from .eye_rig import EyeRig
-from .fit import FaceChoice, PortraitFit, fit_portrait
+from .fit import FaceChoice, fit_portrait
 from .layers import PersonLayers, person_matte, split_layers
 from .mesh import build_mesh
 from .motion import PortraitMotion, in_picture, mouth_activity
-from .mouth import MouthInterior, MouthPose
+from .mouth_rig import MouthRig
 from .photo import Photo
 from .rig import LandmarkRig
-from .topology import INNER_MOUTH
 from .warp import MeshWarp
-
-_TEETH_BEHIND_LIPS = 0.008  # metres
-_LOWER_LIP = 14  # the front teeth behind it drop with it
-_JAW_CHANNELS = [ARKIT_INDEX[name] for name in ("jawOpen", "jawForward", "jawLeft", "jawRight")]
 
 
 class PortraitRenderer:
@@ -52,7 +46,7 @@ class PortraitRenderer:
         self._warp = MeshWarp(
             self._rest_points - self._corner, mesh.triangles, mesh.holes, (bottom - top, right - left)
         )
-        self._mouth, self._mouth_anchor = _mouth_of(photo, self.fit)
+        self._mouth = MouthRig(photo, self.fit, self.motion, rig)
         self._eyes = EyeRig(photo, self.fit, self.motion)
 
     @property
@@ -85,10 +79,10 @@ class PortraitRenderer:
         points = in_picture(moved)
 
         eyes = self._eyes.pose(values, points, rotation, move)
-        mouth = self._mouth_pose(values, activity, shaped, points, rotation, move)
+        mouth = self._mouth.pose(values, activity, shaped, points, rotation, move)
         person = self._layers.person.copy()
         self._eyes.prepare(person, eyes)
-        self._mouth.prepare(person, mouth.change)
+        self._mouth.prepare(person, mouth)
 
         frame = self.photo.pixels.copy()
         frame[self._region] = self._warped(person, points, moved[:, 2])
@@ -104,33 +98,3 @@ class PortraitRenderer:
         behind = cv2.cvtColor(255 - person[:, :, 3], cv2.COLOR_GRAY2BGR)
         seen = cv2.multiply(np.ascontiguousarray(self._layers.background[self._region]), behind, scale=1 / 255)
         return np.asarray(cv2.add(np.ascontiguousarray(person[:, :, :3]), seen), np.uint8)
-
-    def _mouth_pose(
-        self, values: Floats, activity: float, shaped: Floats, points: Floats, rotation: Floats, move: Floats
-    ) -> MouthPose:
-        jaw = np.zeros_like(values)
-        jaw[_JAW_CHANNELS] = (values - activity * self.fit.expression)[_JAW_CHANNELS]
-        drop = self.fit.scale * self._rig.move(jaw)[_LOWER_LIP] @ self.fit.rotation.T
-        change = self.motion.gap_change(shaped)
-        return MouthPose(
-            points[list(INNER_MOUTH)],
-            self.motion.rigid(self._mouth_anchor, rotation, move),
-            self.motion.rigid(self._mouth_anchor, rotation, move, drop),
-            1000 * change / self.fit.scale,
-        )
-
-
-def _mouth_of(photo: Photo, fit: PortraitFit) -> tuple[MouthInterior, Floats]:
-    points, opening = fit.points, fit.points[list(INNER_MOUTH)]
-    right = fit.rotation[:2, 0] / np.linalg.norm(fit.rotation[:2, 0]) * np.array([1, -1])
-    down = -fit.rotation[:2, 1] / np.linalg.norm(fit.rotation[:2, 1]) * np.array([1, -1])
-    anchor = fit.landmarks[[13, 78, 308]].mean(axis=0) - fit.scale * _TEETH_BEHIND_LIPS * fit.rotation[:, 2]
-    # The corners keep the height of the resting lip line even when the lips part.
-    middle = (points[13] + points[14]) / 2
-    upper = (points[13] + points[[78, 308]].mean(axis=0)) / 2
-    lower = np.where(points[14] @ down > middle @ down, points[14], middle)
-    cheeks = np.round(points[[50, 280, 101, 330, 151]]).astype(int)
-    patches = [photo.pixels[max(0, y - 1) : y + 2, max(0, x - 1) : x + 2].reshape(-1, 3) for x, y in cheeks]
-    skin = np.median(np.concatenate(patches), axis=0).astype(np.float32)
-    interior = MouthInterior(photo.pixels, opening, np.stack([right, down]), upper, lower, fit.scale / 1000, skin)
-    return interior, anchor
