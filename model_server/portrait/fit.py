@@ -22,12 +22,13 @@ from model_server.errors import PortraitError
 from .arrays import Bytes, Floats, Reals
 from .photo import Photo
 from .rig import LandmarkRig
-from .topology import CHIN, FOREHEAD, LEFT_CHEEK, RIGHT_CHEEK
+from .topology import CHIN, EYE_LOOPS, FOREHEAD, IRIS_CENTRES, LEFT_CHEEK, RIGHT_CHEEK
 
 MINIMUM_FACE_PIXELS = 40
 MAXIMUM_TURN_DEGREES = 35.0
 _DETECTION_SIDE = 1280
 _MAXIMUM_FACES = 8
+_IRIS_SHARE = 0.2  # of the eye's width: an iris of 12 mm in a lid opening of 30 mm
 _log = logging.getLogger(__name__)
 
 # What the mouth of a photograph may already be doing. Other shapes look too much like other faces.
@@ -125,23 +126,22 @@ def fit_portrait(photo: Photo, rig: LandmarkRig, choice: FaceChoice | None = Non
     """Find and measure the face of ``photo``; of several faces the largest is taken unless ``choice`` says which.
 
     Raises:
-        PortraitError: for no face, a face that is too small, or one that is turned too far away.
+        PortraitError: for no face, no face of that number, landmarks that are no face, a face that is too small, or
+            one that is turned too far away.
     """
     choice = choice or FaceChoice()
-    faces = detect_faces(photo.pixels)
-    if not faces:
+    if choice.landmarks is not None:
+        face, count = _placed_face(choice.landmarks, photo, rig), 1
+    else:
+        faces = detect_faces(photo.pixels)
+        face, count = _chosen_face(faces, photo.name, choice.index), len(faces)
+    width = float(np.ptp(face[:, 0]))
+    if width < MINIMUM_FACE_PIXELS:
         raise PortraitError(
-            f"no face was found in '{photo.name}'; give a photograph with one face, seen from the front, well lit"
-        )
-    widths = [float(np.ptp(face[:, 0])) for face in faces]
-    if len(faces) > 1:
-        _log.warning("'%s' shows %d faces; the largest is animated", photo.name, len(faces))
-    if max(widths) < MINIMUM_FACE_PIXELS:
-        raise PortraitError(
-            f"the face in '{photo.name}' is only {max(widths):.0f} pixels wide; crop closer or give a larger "
+            f"the face in '{photo.name}' is only {width:.0f} pixels wide; crop closer or give a larger "
             f"photograph (at least {MINIMUM_FACE_PIXELS} pixels)"
         )
-    fit = _measure(faces[int(np.argmax(widths))], rig, len(faces))
+    fit = _measure(face, rig, count)
     turn = float(np.abs(fit.pose_degrees[:2]).max())
     if turn > MAXIMUM_TURN_DEGREES:
         raise PortraitError(
@@ -149,6 +149,73 @@ def fit_portrait(photo: Photo, rig: LandmarkRig, choice: FaceChoice | None = Non
             f"(up to {MAXIMUM_TURN_DEGREES:.0f}°)"
         )
     return fit
+
+
+def _chosen_face(faces: list[Floats], name: str, index: int | None) -> Floats:
+    """Return the landmarks of the face number ``index`` from the left, from 0; None is the largest."""
+    if not faces:
+        raise PortraitError(
+            f"no face was found in '{name}'; give a photograph with one face, seen from the front, well lit, or say "
+            "where the face is with a file of landmarks (--landmarks)"
+        )
+    faces = sorted(faces, key=lambda face: float(face[:, 0].mean()))
+    if index is None:
+        index = int(np.argmax([np.ptp(face[:, 0]) for face in faces]))
+        if len(faces) > 1:
+            _log.warning(
+                "'%s' shows %d faces; the largest, number %d from the left, is animated; choose another with --face",
+                name,
+                len(faces),
+                index + 1,
+            )
+    if not 0 <= index < len(faces):
+        places = ", ".join(f"{i} at {f[:, 0].mean():.0f}|{-f[:, 1].mean():.0f}" for i, f in enumerate(faces, 1))
+        raise PortraitError(
+            f"'{name}' has no face number {index + 1}; numbered from the left, with pixel column|row: {places}"
+        )
+    return faces[index]
+
+
+def _placed_face(points: Floats, photo: Photo, rig: LandmarkRig) -> Floats:
+    """Return landmarks (478, 3) in camera axes of (468 or 478, 2) pixels; the rig lends depth, the eyes the irises."""
+    points = np.asarray(points, np.float64)
+    if points.shape not in ((LANDMARKS, 2), (LANDMARKS + 10, 2)) or not np.isfinite(points).all():
+        raise PortraitError(f"landmarks must be ({LANDMARKS} or {LANDMARKS + 10}, 2) finite, got {points.shape}")
+    height, width = photo.pixels.shape[:2]
+    inside = ((points >= 0) & (points <= [width, height])).all(axis=1).mean()
+    if inside < 0.5:
+        raise PortraitError(
+            f"most of the landmarks lie outside '{photo.name}' ({width} x {height} pixels); place them on its face"
+        )
+    flat = points * [1, -1]
+    depth = camera_rest(flat[:LANDMARKS], rig)[:, 2]
+    face = np.concatenate([flat[:LANDMARKS], depth[:, None]], axis=1)
+    irises = []
+    for side in (1, 0):
+        loop = face[list(EYE_LOOPS[side])]
+        middle, ring = loop.mean(axis=0), _IRIS_SHARE * float(np.ptp(loop[:, 0]))
+        iris = middle + ring * np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [-1, 0, 0], [0, -1, 0]])
+        if len(flat) > LANDMARKS:
+            first = IRIS_CENTRES[side]
+            iris[:, :2] = flat[first : first + 5]
+        irises.append(iris)
+    return np.concatenate([face, *irises]).astype(np.float32)
+
+
+def camera_rest(seen: Reals, rig: LandmarkRig) -> Floats:
+    """Return the rig's resting landmarks (468, 3) laid on ``seen`` (468, 2) in camera axes: pixels, with depth.
+
+    Scaled orthography: the affine camera that fits best, then the rotation nearest to it.
+    """
+    model = rig.rest.astype(np.float64)
+    centre, middle = model.mean(axis=0), np.asarray(seen, np.float64).mean(axis=0)
+    camera = np.linalg.lstsq(model - centre, seen - middle, rcond=None)[0].T
+    u, stretch, vt = np.linalg.svd(camera, full_matrices=False)
+    rows = u @ vt
+    rotation = np.vstack([rows, np.cross(rows[0], rows[1])])
+    laid = stretch.mean() * (model - centre) @ rotation.T
+    laid[:, :2] += middle
+    return laid.astype(np.float32)
 
 
 def detect_faces(pixels: Bytes) -> list[Floats]:
