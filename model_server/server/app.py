@@ -21,7 +21,7 @@ from model_server.errors import DreamTalkError
 from model_server.pipeline.exchange import FaceCurves, npz_bytes, open_audio, sent_curves
 
 from .guard import Guard
-from .jobs import Job, JobQueue, QueueFullError
+from .jobs import Job, JobQueue, QueueFullError, SpeechJob
 from .protocol import PROTOCOL_VERSION, JobView, ProtocolError, parse_options
 from .settings import ServerSettings
 from .uploads import JobForm, UploadSizeError, curves_bytes, read_form, save, shown_name, take_parts
@@ -133,7 +133,7 @@ def _accept(form: JobForm, folder: Path, settings: ServerSettings, jobs: JobQueu
     path = save(form.audio, folder, uuid.uuid4().hex)
     try:
         audio = open_audio(path, name=shown_name(form.audio), maximum_seconds=settings.audio_seconds)
-        job = Job(audio, request)
+        job = SpeechJob(audio, request)
         jobs.submit(job)
     except BaseException:
         path.unlink(missing_ok=True)
@@ -168,6 +168,8 @@ async def _lines(request: Request, job: Job) -> AsyncIterator[str]:
 
 def curves(job: KnownJob, first_frame: Annotated[int, Query(ge=0)] = 0) -> Response:
     """Return the frames made so far, from ``first_frame`` on, as an NPZ file."""
+    if not isinstance(job, SpeechJob):
+        raise HTTPException(404, "this job makes no curves")
     made = job.curves_from(first_frame)
     if made is None:
         made = FaceCurves.zeros(0, job.request.fps, first_frame / job.request.fps)

@@ -1,4 +1,4 @@
-"""The queue of jobs: one worker thread makes one performance after the other; results are kept a while."""
+"""The queue of jobs: one worker thread does one job after the other; results are kept a while."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import queue
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model_server.errors import Cancelled, DreamTalkError
 from model_server.pipeline.exchange import AudioStream, FaceCurves, concatenate
-from model_server.pipeline.request import AnimationRequest
+from model_server.pipeline.request import AnimationRequest, Progress
 
 from .protocol import JobState, JobView
 from .settings import ServerSettings
@@ -28,25 +30,45 @@ class QueueFullError(DreamTalkError):
     """More jobs wait than the server holds."""
 
 
-class Job:
-    """One performance: asked for, being made, or ended. Safe to use from several threads.
+class Job(ABC):
+    """One piece of work: asked for, being done, or ended. Safe to use from several threads.
 
     Args:
-        audio: the recording; its file belongs to the job and is deleted when the job ends.
-        request: what to make of it.
+        duration: seconds of the work, or None where that is not known.
+        uploads: files that belong to the job and are deleted when it ends.
+        results: files that belong to the job and are deleted when it is forgotten, or ends without success.
     """
 
-    def __init__(self, audio: AudioStream, request: AnimationRequest) -> None:
+    def __init__(self, duration: float | None, uploads: tuple[Path, ...] = (), results: tuple[Path, ...] = ()) -> None:
         self.id = secrets.token_hex(8)
-        self.audio = audio
-        self.request = request
+        self.duration = duration
+        self.uploads = uploads
+        self.results = results
         self.cancel_asked = False
         self.last_asked = time.monotonic()
         self._state: JobState = "queued"
         self._message = ""
         self._seconds_done = 0.0
-        self._parts: list[FaceCurves] = []
         self._lock = threading.Lock()
+
+    @abstractmethod
+    def work(self, model: Callable[[], SpeechToCurves], progress: Progress) -> None:
+        """Do the work.
+
+        Args:
+            model: returns the loaded pipeline; raises ``DreamTalkError`` where it could not be loaded.
+            progress: called with the seconds done; raises ``Cancelled`` to stop.
+        """
+
+    @property
+    def frames(self) -> int:
+        """Frames of curves that can be fetched."""
+        return 0
+
+    @property
+    def done(self) -> bool:
+        """Whether the job has ended with success."""
+        return self._state == "done"
 
     @property
     def ended(self) -> bool:
@@ -61,10 +83,80 @@ class Job:
                 id=self.id,
                 state=self._state,
                 seconds_done=round(self._seconds_done, 3),
-                duration=self.audio.duration,
-                frames=sum(map(len, self._parts)),
+                duration=self.duration,
+                frames=self.frames,
                 message=self._message,
             )
+
+    def begin(self) -> None:
+        """Mark the job as running.
+
+        Raises:
+            Cancelled: when it was cancelled while it waited.
+        """
+        with self._lock:
+            if self.cancel_asked:
+                raise Cancelled("cancelled by the client")
+            self._state = "running"
+
+    def advance(self, seconds: float) -> None:
+        """Note how many seconds are finished."""
+        with self._lock:
+            self._seconds_done = max(self._seconds_done, seconds)
+
+    def end(self, state: JobState, message: str = "") -> None:
+        """Note how the job ended and delete what it no longer needs; the first ending stands."""
+        with self._lock:
+            if not self.ended:
+                self._state = state
+                self._message = message
+        _delete(self.uploads)
+        if not self.done:
+            _delete(self.results)
+
+    def forget(self) -> None:
+        """Delete everything that belongs to the job."""
+        _delete(self.uploads + self.results)
+
+    def cancel(self) -> None:
+        """Ask the job to stop: at once while it waits, within one diffusion step while it runs."""
+        with self._lock:
+            self.cancel_asked = True
+            waiting = self._state == "queued"
+        if waiting:
+            self.end("cancelled", "cancelled by the client")
+
+
+def _delete(paths: tuple[Path, ...]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+class SpeechJob(Job):
+    """One performance of a recording.
+
+    Args:
+        audio: the recording; its file belongs to the job.
+        request: what to make of it.
+    """
+
+    def __init__(self, audio: AudioStream, request: AnimationRequest) -> None:
+        super().__init__(audio.duration, uploads=(audio.path,))
+        self.request = request
+        self._audio = audio
+        self._parts: list[FaceCurves] = []
+
+    def work(self, model: Callable[[], SpeechToCurves], progress: Progress) -> None:
+        """Make the performance part by part."""
+        for part in model().stream(self._audio, self.request, progress):
+            with self._lock:
+                self._parts.append(part)
+        progress(self.duration or 0.0)
+
+    @property
+    def frames(self) -> int:
+        """Frames of curves that can be fetched."""
+        return sum(map(len, self._parts))
 
     def curves_from(self, first_frame: int) -> FaceCurves | None:
         """Return the frames made so far from ``first_frame`` on, or None when there are none yet."""
@@ -79,43 +171,6 @@ class Job:
                 start = part.start + skipped / part.fps
                 wanted.append(part.with_stacked(part.stacked()[skipped:], start=start))
         return concatenate(wanted) if wanted else None
-
-    def begin(self) -> None:
-        """Mark the job as running.
-
-        Raises:
-            Cancelled: when it was cancelled while it waited.
-        """
-        with self._lock:
-            if self.cancel_asked:
-                raise Cancelled("cancelled by the client")
-            self._state = "running"
-
-    def advance(self, seconds: float) -> None:
-        """Note how many seconds of audio are finished."""
-        with self._lock:
-            self._seconds_done = max(self._seconds_done, seconds)
-
-    def add(self, part: FaceCurves) -> None:
-        """Keep one more part of the performance."""
-        with self._lock:
-            self._parts.append(part)
-
-    def end(self, state: JobState, message: str = "") -> None:
-        """Note how the job ended and delete its recording; the first ending stands."""
-        with self._lock:
-            if not self.ended:
-                self._state = state
-                self._message = message
-        self.audio.path.unlink(missing_ok=True)
-
-    def cancel(self) -> None:
-        """Ask the job to stop: at once while it waits, within one diffusion step while it runs."""
-        with self._lock:
-            self.cancel_asked = True
-            waiting = self._state == "queued"
-        if waiting:
-            self.end("cancelled", "cancelled by the client")
 
 
 class JobQueue:
@@ -151,6 +206,7 @@ class JobQueue:
             self._jobs.clear()
         for job in jobs:
             job.end("cancelled", "the server stopped")
+            job.forget()
 
     def require_room(self) -> None:
         """Check that one more job may wait.
@@ -184,6 +240,7 @@ class JobQueue:
             return
         with self._lock:
             self._jobs.pop(job.id, None)
+        job.forget()
 
     def _require_room(self) -> None:
         unfinished = sum(not job.ended for job in self._jobs.values())
@@ -221,7 +278,7 @@ class JobQueue:
             yield job
 
     def _perform(self, job: Job) -> None:
-        """Make one performance and note how it ended."""
+        """Do one job and note how it ended."""
 
         def progress(seconds: float) -> None:
             if job.cancel_asked or self.stopping:
@@ -230,11 +287,7 @@ class JobQueue:
 
         try:
             job.begin()
-            if self.model is None:
-                raise DreamTalkError(self.load_error)
-            for part in self.model.stream(job.audio, job.request, progress):
-                job.add(part)
-            progress(job.audio.duration or 0.0)
+            job.work(self._loaded_model, progress)
         except Cancelled as error:
             job.end("cancelled", str(error))
         except DreamTalkError as error:
@@ -245,6 +298,11 @@ class JobQueue:
         else:
             job.end("done")
 
+    def _loaded_model(self) -> SpeechToCurves:
+        if self.model is None:
+            raise DreamTalkError(self.load_error)
+        return self.model
+
     def _forget_old(self) -> None:
         """Forget ended jobs that are too many or that nobody asked for in a while."""
         oldest_kept = time.monotonic() - self._settings.keep_seconds
@@ -254,3 +312,4 @@ class JobQueue:
             for index, job in enumerate(ended):
                 if index < surplus or job.last_asked < oldest_kept:
                     del self._jobs[job.id]
+                    job.forget()
