@@ -1,4 +1,4 @@
-"""The avatar's armature: a head that turns about the neck while the shoulders stay, and eyes that find a target."""
+"""The avatar's armature: a head and a neck that turn while the shoulders stay, and eyes that find a target."""
 
 from __future__ import annotations
 
@@ -21,13 +21,21 @@ LOOK_AT_MARK = "dream_talk_look_at"
 EYE_BONES = ("eye.L", "eye.R")
 CORRECTIVE_PREFIX = "corrective "
 _RING_NAME = "DREAM-Talk Ring"
-_RINGS = {"root": (0.24, 0.02), "head": (0.145, 0.15), "eye.L": (0.017, 0.035), "eye.R": (0.017, 0.035)}
+_RINGS = {
+    "root": (0.24, 0.02),
+    "neck": (0.085, 0.02),
+    "head": (0.145, 0.15),
+    "eye.L": (0.017, 0.035),
+    "eye.R": (0.017, 0.035),
+}
 """Radius of the ring by which a bone is picked, and how far along the bone it lies; metres."""
 _RING_POINTS = 48
 _EYEBALL_MATERIALS = ("eye_white", "iris", "pupil", "cornea")
 _WEIGHT_STEPS = 1000
 _TARGET_DISTANCE = 0.6  # metres before the eyes
 _BACK = 0.04  # metres from the neck's axis to the back
+_NECK = (0.06, 0.012)  # metres below the point where the head turns: the neck's lower and upper end
+_NECK_BEGINS = 0.7  # of the head's share of a vertex: from here up the neck holds the rest; 20° fold nothing then
 _PITCH_LIMITS = np.radians([-28.0, 24.0])  # down, up: what the eyeLook shapes reach
 _YAW_LIMIT = np.radians(32.0)
 
@@ -54,8 +62,10 @@ def _add_bones(rig: Any, avatar: ProxyAvatar) -> None:
     root = bones.new("root")
     # Along the back, off the neck's axis: FBX importers connect a child at its parent's end, which holds it there.
     root.head, root.tail = (0.0, _BACK, low), (0.0, _BACK, 0.5 * low)
+    neck = bones.new("neck")
+    neck.head, neck.tail, neck.parent = (0.0, 0.5 * _BACK, -_NECK[0]), (0.0, 0.0, -_NECK[1]), root
     head = bones.new("head")
-    head.head, head.tail, head.parent = (0.0, 0.0, 0.0), (0.0, 0.0, 0.16), root
+    head.head, head.tail, head.parent = (0.0, 0.0, 0.0), (0.0, 0.0, 0.16), neck
     for name, centre in zip(EYE_BONES, to_blender(avatar.eye_centres - avatar.neck_pivot), strict=True):
         eye = bones.new(name)
         eye.head = centre.tolist()
@@ -71,7 +81,10 @@ def _add_weights(head: Any, avatar: ProxyAvatar) -> None:
     sides = eyeball_sides(avatar)
     follows = np.rint(np.where(sides > 0, 0.0, avatar.head_weight) * _WEIGHT_STEPS).astype(int)
     stays = np.where(sides > 0, 0, _WEIGHT_STEPS - follows)
-    for name, steps in (("root", stays), ("head", follows)):
+    # The neck takes its share from the shoulders' alone, so that the head turns as if there were no neck bone.
+    rise = np.clip(avatar.head_weight / _NECK_BEGINS, 0.0, 1.0)
+    neck = np.rint(stays * rise**2 * (3 - 2 * rise)).astype(int)
+    for name, steps in (("root", stays - neck), ("neck", neck), ("head", follows)):
         group = head.vertex_groups.new(name=name)
         for step in np.unique(steps[steps > 0]):
             group.add(np.flatnonzero(steps == step).tolist(), float(step) / _WEIGHT_STEPS, "REPLACE")
@@ -195,8 +208,8 @@ def _show_rings(rig: Any) -> None:
 def add_rig(collection: Any, head: Any, avatar: ProxyAvatar, location: tuple[float, float, float]) -> Any:
     """Skin ``head`` to a new armature in ``collection`` and return the armature object.
 
-    Its bones are ``root``, which the shoulders follow, ``head`` at the neck pivot, ``eye.L`` and ``eye.R``. An
-    empty, ``Look At``, is where the eyes aim as far as the armature's property ``look_at`` says.
+    Its bones are ``root``, which the shoulders follow, ``neck``, ``head`` at the neck pivot, ``eye.L`` and ``eye.R``.
+    An empty, ``Look At``, is where the eyes aim as far as the armature's property ``look_at`` says.
 
     Args:
         collection: where to link the armature and the empty.

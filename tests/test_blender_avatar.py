@@ -78,7 +78,8 @@ def test_bones_stand_at_the_neck_and_the_eyes(seen: Seen) -> None:
     bones = seen.report["bones"]
     assert {name: place[0] for name, place in bones.items()} == {
         "root": "",
-        "head": "root",
+        "neck": "root",
+        "head": "neck",
         "eye.L": "head",
         "eye.R": "head",
     }
@@ -96,6 +97,23 @@ def test_head_turns_about_the_neck_while_the_shoulders_stay(seen: Seen) -> None:
     np.testing.assert_allclose(turned[head], rest[head] @ turn.T, atol=1e-5)
     between = weight[:, None] * (rest @ turn.T) + (1 - weight[:, None]) * rest
     np.testing.assert_allclose(turned, between, atol=2e-4)
+
+
+def normals(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    a, b, c = (points[triangles[:, corner]] for corner in range(3))
+    return np.cross(b - a, c - a)
+
+
+def test_neck_carries_the_head_and_leaves_the_shoulders(seen: Seen) -> None:
+    rest, bent, bend = (seen.arrays[name] for name in ("rest", "bent", "bend"))
+    weight = seen.avatar.head_weight
+    np.testing.assert_allclose(bent[weight == 0], rest[weight == 0], atol=1e-6)
+    carried = rest @ bend[:3, :3].T + bend[:3, 3]
+    np.testing.assert_allclose(bent[weight > 0.7], carried[weight > 0.7], atol=2e-4)
+    moved, full = (np.linalg.norm(points - rest, axis=1) for points in (bent, carried))
+    assert np.all(moved <= full + 2e-4)
+    before, after = (normals(points, seen.avatar.triangles) for points in (rest, bent))
+    assert np.all((before * after).sum(axis=1) > 0), "nothing folds"
 
 
 def test_eyes_find_their_target_within_sensible_angles(seen: Seen) -> None:

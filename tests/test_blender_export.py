@@ -85,7 +85,7 @@ def test_correctives_travel_as_shapes_with_their_motion(exported: tuple[Path, di
 @pytest.mark.parametrize("suffix", [".fbx", ".glb", ".usdc", ".blend"])
 def test_skeleton_travels(exported: tuple[Path, dict[str, Any]], suffix: str) -> None:
     found = [name.replace("_", ".") for name in exported[1]["bones"][suffix]]
-    assert found == ["eye.L", "eye.R", "head", "root"]
+    assert found == ["eye.L", "eye.R", "head", "neck", "root"]
 
 
 @pytest.mark.parametrize("suffix", [".fbx", ".glb", ".usdc"])

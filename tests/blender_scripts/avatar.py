@@ -65,6 +65,13 @@ bone.rotation_euler = (0.4, -0.5, 0.2)
 saved["turned"] = points(head)
 saved["turn"] = np.array((bone.bone.matrix_local @ bone.matrix_basis @ bone.bone.matrix_local.inverted()).to_3x3())
 bone.rotation_euler = (0.0, 0.0, 0.0)
+neck = rig.pose.bones["neck"]
+neck.rotation_mode = "XYZ"
+neck.rotation_euler = (0.3, 0.0, 0.2)
+saved["bent"] = points(head)
+moves = neck.bone.matrix_local @ neck.matrix_basis @ neck.bone.matrix_local.inverted()
+saved["bend"] = np.array(moves)
+neck.rotation_euler = (0.0, 0.0, 0.0)
 
 target = next(child for child in rig.children if child.type == "EMPTY")
 rig.location = (1.0, 2.0, 3.0)
