@@ -13,15 +13,15 @@ from typing import Any
 
 import cv2
 import numpy as np
-from scipy.optimize import nnls
 
-from blendshape_rigs.arkit import ARKIT_COUNT, ARKIT_INDEX
-from blendshape_rigs.face_mesh import LANDMARKS, LOWER_LIP_RINGS, UPPER_LIP_RINGS
+from blendshape_rigs.arkit import ARKIT_COUNT, REGIONS
+from blendshape_rigs.face_mesh import LANDMARKS
 from model_server.errors import PortraitError
 
 from .arrays import Bytes, Floats, Reals
 from .photo import Photo
 from .rig import LandmarkRig
+from .source_expression import source_expression
 from .topology import CHIN, EYE_LOOPS, FOREHEAD, IRIS_CENTRES, LEFT_CHEEK, RIGHT_CHEEK
 
 MINIMUM_FACE_PIXELS = 40
@@ -31,13 +31,10 @@ _MAXIMUM_FACES = 8
 _IRIS_SHARE = 0.2  # of the eye's width: an iris of 12 mm in a lid opening of 30 mm
 _log = logging.getLogger(__name__)
 
-# What the mouth of a photograph may already be doing. Other shapes look too much like other faces.
-_MOUTH_SHAPES = (
-    "jawOpen", "mouthPucker", "mouthFunnel",
-    "mouthSmileLeft", "mouthSmileRight", "mouthFrownLeft", "mouthFrownRight",
-    "mouthStretchLeft", "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight",
-    "mouthLowerDownLeft", "mouthLowerDownRight",
-)  # fmt: skip
+_EXPRESSIVE = REGIONS["brow"] + REGIONS["nose_cheek"] + REGIONS["jaw"] + REGIONS["mouth"]
+_STILL_TRAVEL = 0.002  # metres
+# Measured on renders of the proxy avatar whose pose is known: 8° to 10° for heads that face the camera.
+_DETECTOR_TILT = float(np.radians(8.5))
 
 # Lines that MediaPipe's C++ parts print on every start; everything else is passed on.
 _NOISE = re.compile(
@@ -69,7 +66,7 @@ class PortraitFit:
         rotation: (3, 3) float32, head axes to camera axes.
         scale: pixels a metre.
         origin: (3,) float32 pixels, where the rig's origin lies in camera axes.
-        expression: (52,) float32 in [0, 1], what the mouth already does.
+        expression: (52,) float32 in [0, 1], what mouth, brows and lids already do.
         faces: how many faces were found.
     """
 
@@ -207,7 +204,7 @@ def camera_rest(seen: Reals, rig: LandmarkRig) -> Floats:
 
     Scaled orthography: the affine camera that fits best, then the rotation nearest to it.
     """
-    model = rig.rest.astype(np.float64)
+    model = detector_view(rig.rest).astype(np.float64)
     centre, middle = model.mean(axis=0), np.asarray(seen, np.float64).mean(axis=0)
     camera = np.linalg.lstsq(model - centre, seen - middle, rcond=None)[0].T
     u, stretch, vt = np.linalg.svd(camera, full_matrices=False)
@@ -279,47 +276,39 @@ def _square_crop(pixels: Bytes, box: Floats) -> tuple[Bytes, Floats, float]:
 
 
 def _measure(face: Floats, rig: LandmarkRig, faces: int) -> PortraitFit:
-    """Fit pose and mouth expression in turns: each needs the other."""
+    """Fit pose and expression in turns: each needs the other."""
     expression = np.zeros(ARKIT_COUNT, np.float32)
+    weight = _pose_weights(rig)
     for _ in range(4):
-        rotation, scale, origin = _similarity(rig.shape(expression), face[:LANDMARKS])
+        rotation, scale, origin = _similarity(rig.shape(expression), face[:LANDMARKS], weight)
         local = (face[:LANDMARKS] - origin) @ rotation / scale
-        expression = _mouth_expression(local, rig)
+        expression = source_expression(local, rig)
     return PortraitFit(face, rotation, scale, origin, expression, faces)
 
 
-def _similarity(model: Floats, seen: Floats) -> tuple[Floats, float, Floats]:
-    """Return rotation, scale and translation that lay ``model`` on ``seen`` best; the mouth and lids count less."""
-    weight = np.ones(LANDMARKS)
-    weight[[i for ring in UPPER_LIP_RINGS + LOWER_LIP_RINGS for i in ring]] = 0.1
-    weight /= weight.sum()
-    a, b = weight @ model, weight @ seen
-    u, _, vt = np.linalg.svd((seen - b).T @ (weight[:, None] * (model - a)))
+def _pose_weights(rig: LandmarkRig) -> Reals:
+    """Return (468,) weights, sum 1: what expressions move tells little about the pose of the head."""
+    travel = np.linalg.norm(rig.deltas[list(_EXPRESSIVE)], axis=2).max(axis=0)
+    weight = 1 / (1 + (travel / _STILL_TRAVEL) ** 2)
+    return np.asarray(weight / weight.sum(), np.float64)
+
+
+def _similarity(model: Floats, seen: Floats, weight: Reals) -> tuple[Floats, float, Floats]:
+    """Return rotation, scale and translation that lay ``model`` on ``seen`` best, each landmark by its weight."""
+    tilted = detector_view(model)
+    a, b = weight @ tilted, weight @ seen
+    u, _, vt = np.linalg.svd((seen - b).T @ (weight[:, None] * (tilted - a)))
     sign = np.array([1, 1, np.linalg.det(u @ vt)])
     rotation = (u * sign) @ vt
     # The scale is taken in the picture's plane alone: the detector's depth is only a guess.
-    flat = ((model - a) @ rotation.T)[:, :2]
+    flat = ((tilted - a) @ rotation.T)[:, :2]
     scale = float((weight[:, None] * flat * (seen - b)[:, :2]).sum() / (weight[:, None] * flat**2).sum())
-    return rotation.astype(np.float32), scale, (b - scale * rotation @ a).astype(np.float32)
+    return rotation.astype(np.float32), scale, (b - scale * rotation @ (weight @ model)).astype(np.float32)
 
 
-def _mouth_expression(local: Floats, rig: LandmarkRig) -> Floats:
-    """Return (52,) float32: non-negative weights of the mouth shapes that explain the lips (468, 3) metres.
-
-    The lips' place on the face is free, so that a long chin is no expression.
-    """
-    lips = sorted({i for ring in UPPER_LIP_RINGS + LOWER_LIP_RINGS for i in ring})
-    columns = [ARKIT_INDEX[name] for name in _MOUTH_SHAPES]
-    shapes = rig.deltas[columns][:, lips, :2].reshape(len(columns), -1).T
-    offset = (local - rig.rest)[lips, :2].reshape(-1)
-    free = np.zeros((offset.size, 2))
-    free[0::2, 0] = free[1::2, 1] = 1e-2
-    ridge = 0.004 * np.eye(len(columns), len(columns) + 4)
-    system = np.vstack([np.hstack([shapes, free, -free]), ridge])
-    weights, _ = nnls(system.astype(np.float64), np.concatenate([offset, np.zeros(len(columns))]))
-    expression = np.zeros(ARKIT_COUNT, np.float32)
-    expression[columns] = np.clip(weights[: len(columns)], 0, 1)
-    return expression
+def detector_view(points: Floats) -> Floats:
+    """Return points (N, 3) of the rig as the detector's landmarks have them: every face looks down a little."""
+    return np.asarray(points @ rotation_matrix(_DETECTOR_TILT, 0, 0).T, np.float32)
 
 
 @contextmanager
