@@ -32,6 +32,7 @@ _IRIS_SHARE = 0.2  # of the eye's width: an iris of 12 mm in a lid opening of 30
 _log = logging.getLogger(__name__)
 
 _EXPRESSIVE = REGIONS["brow"] + REGIONS["nose_cheek"] + REGIONS["jaw"] + REGIONS["mouth"]
+_SPEAKING = list(REGIONS["jaw"] + REGIONS["mouth"] + REGIONS["tongue"])
 _STILL_TRAVEL = 0.002  # metres
 # Measured on renders of the proxy avatar whose pose is known: 8° to 10° for heads that face the camera.
 _DETECTOR_TILT = float(np.radians(8.5))
@@ -100,6 +101,16 @@ class PortraitFit:
     def to_camera(self, head: Reals) -> Floats:
         """Return points (..., 3) of the rig's axes, metres, as pixels in camera axes."""
         return np.asarray(self.scale * head @ self.rotation.T + self.origin, np.float32)
+
+    def drive(self, values: Reals, activity: float) -> Floats:
+        """Return (52,) float32, the change from the photograph's own expression that shows ``values`` (52,).
+
+        Mouth and jaw: the difference, by ``activity`` (see ``mouth_activity``), so that a smile on a smile stays one.
+        Elsewhere the photograph's expression is this face's rest and leaves that much less to go.
+        """
+        drive = np.asarray(values * (1 - self.expression), np.float32)
+        drive[_SPEAKING] = (values - activity * self.expression)[_SPEAKING]
+        return drive
 
 
 def rotation_matrix(pitch: float, yaw: float, roll: float) -> Floats:

@@ -69,7 +69,7 @@ class PortraitMotion:
 
     def expression(self, values: Floats, activity: float) -> Floats:
         """Return (V, 3) float32 pixels of the mesh with the expression alone."""
-        drive = values - activity * self.fit.expression
+        drive = self.fit.drive(values, activity)
         offset = self.fit.scale * self.rig.move(drive) @ self.fit.rotation.T
         placed = self.fit.landmarks[:LANDMARKS] + offset
         self._meet_lips(placed, values, activity)
@@ -141,7 +141,7 @@ class PortraitMotion:
         ratio = self.lid_ratio(values, side)
         eye = self.fit.landmarks[:LANDMARKS, :2]
         only_brows = np.zeros_like(values)
-        only_brows[_BROWS] = values[_BROWS]
+        only_brows[_BROWS] = self.fit.drive(values, 0.0)[_BROWS]
         brows = self.fit.scale * self.rig.move(only_brows) @ self.fit.rotation.T
         # The upper lid comes down most of the way; the lower one rises a little.
         line = 0.12 * eye[upper] + 0.88 * eye[lower]
