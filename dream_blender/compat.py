@@ -101,3 +101,21 @@ def set_supported(operator: Any, **settings: Any) -> dict[str, Any]:
     """Return those of ``settings`` that ``operator`` has in this version of Blender."""
     known = operator.get_rna_type().properties.keys()
     return {name: value for name, value in settings.items() if name in known}
+
+
+GREASE_PENCIL = "GREASEPENCIL" if bpy.app.version >= (4, 3, 0) else "GPENCIL"
+"""Type of a grease pencil object: 4.3 made them anew."""
+
+
+def time_offset(drawing: Any, name: str) -> tuple[Any, str]:
+    """Return the Time Offset modifier of a grease pencil and its animation path; one called ``name`` is made if none.
+
+    Args:
+        drawing: an object of type :data:`GREASE_PENCIL`.
+        name: of a new modifier.
+    """
+    old = GREASE_PENCIL == "GPENCIL"
+    field, kind = ("grease_pencil_modifiers", "GP_TIME") if old else ("modifiers", "GREASE_PENCIL_TIME")
+    modifiers = getattr(drawing, field)
+    found = next((modifier for modifier in modifiers if modifier.type == kind), None) or modifiers.new(name, kind)
+    return found, f'{field}["{bpy.utils.escape_identifier(found.name)}"]'

@@ -9,6 +9,7 @@ import bpy
 from . import (
     avatar_options,
     character_operators,
+    drawings,
     generate,
     ict_operator,
     mapping_list,
@@ -35,6 +36,7 @@ CLASSES: tuple[Any, ...] = (
     operators.DREAMTALK_OT_start_server,
     operators.DREAMTALK_OT_stop_server,
     operators.DREAMTALK_OT_copy_command,
+    *drawings.CLASSES,
     panel.DREAMTALK_PT_speak,
     panel.DREAMTALK_PT_mapping,
     panel.DREAMTALK_PT_look,
