@@ -1,19 +1,24 @@
-"""Both eyes of a portrait, from ARKit weights: where the lids, the eyeballs and the gaze are in one frame."""
+"""Both eyes of a portrait, from ARKit weights: where lids and gaze are in one frame."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from blendshape_rigs.arkit import ARKIT_INDEX
 
 from .arrays import Bytes, Floats
 from .eyes import Eye, EyePose
+from .eyes_shape import EyeShape, eye_shape
 from .fit import PortraitFit
 from .motion import PortraitMotion
 from .photo import Photo
-from .topology import EYE_LOOPS, IRIS_CENTRES, UPPER_LID_RINGS
+from .topology import IRIS_CENTRES, LOWER_LID_RINGS, UPPER_LID_RINGS
 
-_GAZE_REACH = (0.26, 0.14)  # of the eye's width, sideways and up or down
+# Radians at a full eyeLook shape, as the proxy avatar's eyeballs turn.
+_SIDEWAYS, _UP, _DOWN = np.radians([30.0, 24.0, 28.0])
+_WIDEST = 1.45  # of the avatar's opening at rest: eyes open so far in the photograph open no further
+_CHEEKS = (50, 280)
 
 
 class EyeRig:
@@ -27,44 +32,57 @@ class EyeRig:
 
     def __init__(self, photo: Photo, fit: PortraitFit, motion: PortraitMotion) -> None:
         self._fit, self._motion = fit, motion
-        self._eyes = [_eye_of(photo, fit, side) for side in (0, 1)]
+        foreign = np.zeros(photo.pixels.shape[:2], np.float32)
+        self._shapes = [_shape_of(fit, photo, side) for side in (0, 1)]
+        self._eyes = [_eye_of(photo, fit, side, self._shapes[side], foreign) for side in (0, 1)]
 
-    def pose(self, values: Floats, points: Floats, rotation: Floats, move: Floats) -> tuple[EyePose, EyePose]:
-        """Return the left and the right eye of a frame.
+    def pose(self, values: Floats) -> tuple[EyePose, EyePose]:
+        """Return the left and the right eye for (52,) ARKit weights."""
+        return (self._side(values, 0), self._side(values, 1))
 
-        Args:
-            values: (52,) ARKit weights.
-            points: (V, 2) moved vertices of the mesh, pixels of the picture.
-            rotation: (3,) pitch, yaw, roll rad of the head relative to the photograph.
-            move: (3,) metres of the head's translation.
-        """
-        return (self._side(0, values, points, rotation, move), self._side(1, values, points, rotation, move))
+    def paint(self, person: Bytes, values: Floats) -> None:
+        """Paint both eyes into the resting picture (H, W, 3 or 4) uint8 for (52,) ARKit weights."""
+        for eye, pose in zip(self._eyes, self.pose(values), strict=True):
+            eye.paint(person, pose)
 
-    def prepare(self, person: Bytes, poses: tuple[EyePose, EyePose]) -> None:
-        """Change the resting picture (H, W, 3 or 4) before it is warped."""
-        for eye, pose in zip(self._eyes, poses, strict=True):
-            eye.prepare(person, pose.openness)
-
-    def draw(self, frame: Bytes, poses: tuple[EyePose, EyePose]) -> None:
-        """Paint both eyes into the warped ``frame`` (H, W, 3) uint8."""
-        for eye, pose in zip(self._eyes, poses, strict=True):
-            eye.draw(frame, pose)
-
-    def _side(self, side: int, values: Floats, points: Floats, rotation: Floats, move: Floats) -> EyePose:
+    def _side(self, values: Floats, side: int) -> EyePose:
         name, outward = ("Left", "Right")[side], (1.0, -1.0)[side]
         look = {way: float(values[ARKIT_INDEX[f"eyeLook{way}{name}"]]) for way in ("In", "Out", "Up", "Down")}
-        loop = list(EYE_LOOPS[side])
-        width = float(np.ptp(self._fit.points[loop, 0]))
-        gaze = np.array(
-            [outward * (look["Out"] - look["In"]) * _GAZE_REACH[0], (look["Down"] - look["Up"]) * _GAZE_REACH[1]]
-        )
-        head = self._motion.rigid(self._fit.landmarks[loop].mean(axis=0), rotation, move)
-        return EyePose(points[loop], head, (gaze * width).astype(np.float32), self._motion.lid_ratio(values, side))
+        gaze = (outward * (look["Out"] - look["In"]) * _SIDEWAYS, look["Down"] * _DOWN - look["Up"] * _UP)
+        upper, lower = self._motion.lid_moves(values, side)
+        squint = float(max(values[ARKIT_INDEX[f"eyeSquint{name}"]], 0.7 * values[ARKIT_INDEX[f"cheekSquint{name}"]]))
+        # Lids rise by millimetres, not by a share of the opening: narrow eyes widen too, wide eyes hardly.
+        usual = self._motion.rig_opening(side) * self._fit.scale
+        seen = float(self._shapes[side].gap.max()) / usual
+        room = float(np.clip((_WIDEST - seen) / (_WIDEST - 1), 0.2, 1))
+        rise = max(0.0, -upper) * usual * room
+        return EyePose(max(0.0, upper), lower, rise, (float(gaze[0]), float(gaze[1])), squint)
 
 
-def _eye_of(photo: Photo, fit: PortraitFit, side: int) -> Eye:
+def _shape_of(fit: PortraitFit, photo: Photo, side: int) -> EyeShape:
+    upper = [fit.points[list(ring)] for ring in UPPER_LID_RINGS[side]]
+    lower = [fit.points[list(ring)] for ring in LOWER_LID_RINGS[side]]
+    return eye_shape(upper, lower, (photo.pixels.shape[0], photo.pixels.shape[1]))
+
+
+def _eye_of(photo: Photo, fit: PortraitFit, side: int, shape: EyeShape, foreign: Floats) -> Eye:
     centre = IRIS_CENTRES[side]
     picture = fit.landmarks[:, :2] * np.array([1, -1], np.float32)
     radius = float(np.linalg.norm(picture[centre + 1 : centre + 5] - picture[centre], axis=1).mean())
-    crease = fit.points[list(UPPER_LID_RINGS[side][1])]
-    return Eye(photo.pixels, fit.points[list(EYE_LOOPS[side])], crease, picture[centre], radius)
+    return Eye(photo.pixels, shape, picture[centre], radius, foreign, _grain(photo, fit, shape.u.shape))
+
+
+def _grain(photo: Photo, fit: PortraitFit, size: tuple[int, ...]) -> Floats:
+    """Return (h, w) float32: the fine structure of the calmer cheek, laid side by side."""
+    half = max(4, int(0.07 * fit.face_width))
+    patches = []
+    for x, y in np.round(fit.points[list(_CHEEKS)]).astype(int):
+        patch = photo.pixels[max(0, y - half) : y + half, max(0, x - half) : x + half].astype(np.float32)
+        if min(patch.shape[:2]) >= 4:
+            level = patch.mean(axis=2)
+            patches.append(level - cv2.GaussianBlur(level, (0, 0), max(1.0, 0.012 * fit.face_width)))
+    if not patches:
+        return np.zeros(size, np.float32)
+    calm = min(patches, key=lambda patch: float(patch.std()))
+    room = [max(0, wanted - have) for wanted, have in zip(size, calm.shape, strict=True)]
+    return np.asarray(np.pad(calm, [(0, room[0]), (0, room[1])], "symmetric")[: size[0], : size[1]], np.float32)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
-from blendshape_rigs.arkit import REGIONS
+from blendshape_rigs.arkit import ARKIT_NAMES, REGIONS
 from blendshape_rigs.face_mesh import FACE_OVAL, LANDMARKS, LOWER_LIP_RINGS, UPPER_LIP_RINGS
 
 from .arrays import Floats, Reals
@@ -19,10 +19,11 @@ PITCH_LIMIT, YAW_LIMIT, ROLL_LIMIT = np.radians([10.0, 15.0, 20.0])
 _YAW_GAIN = 1.3  # the edge of the face is drawn forward, which takes from the turn that is seen
 _TRANSLATION_LIMIT = 0.03  # metres
 _LIP_FOLLOW = (1.0, 0.85, 0.6, 0.35)  # how much of a lip contact's correction each ring takes, from the inside out
-_LID_FOLLOW = (1.0, 0.42, 0.08)
-_BROW_FOLLOW = (0.0, 0.3, 0.65)  # how much of the brows' movement each lid ring takes: none at the eye itself
+# How much of what moves around it each ring of an eye takes, from the lid margin outwards: none at the eye itself.
+_BROW_FOLLOW = (0.0, 0.1, 0.5)
+_CHEEK_FOLLOW = (0.0, 0.15, 0.55)
 _HOLD_SECONDS = 0.35
-_BROWS = list(REGIONS["brow"])
+_LIDS = [index for index, name in enumerate(ARKIT_NAMES) if name.startswith("eye")]
 _MOUTH = list(REGIONS["jaw"] + REGIONS["mouth"])
 
 
@@ -74,7 +75,7 @@ class PortraitMotion:
         placed = self.fit.landmarks[:LANDMARKS] + offset
         self._meet_lips(placed, values, activity)
         for side in (0, 1):
-            self._close_lids(placed, values, side)
+            self._keep_eyes(placed, drive, side)
         offset = placed - self.fit.landmarks[:LANDMARKS]
         moved = self.mesh.points + self.mesh.oval_weights @ offset[list(FACE_OVAL)]
         moved[:LANDMARKS] = self.mesh.points[:LANDMARKS] + offset
@@ -105,12 +106,21 @@ class PortraitMotion:
         change = self._gaps(points[:LANDMARKS]) - self.rest_gap
         return float(change[np.argmax(np.abs(change))])
 
-    def lid_ratio(self, values: Floats, side: int) -> float:
-        """Return the opening of an eye (0 left, 1 right) over its opening at rest, 0 to 1.4."""
+    def rig_opening(self, side: int) -> float:
+        """Return metres between the lids of the avatar's eye (0 left, 1 right) at rest."""
         upper, lower = (list(rings[side][0][3:6]) for rings in (UPPER_LID_RINGS, LOWER_LID_RINGS))
-        rest, now = self.rig.rest, self.rig.shape(values)
-        ratio = (now[upper, 1] - now[lower, 1]).mean() / (rest[upper, 1] - rest[lower, 1]).mean()
-        return float(np.clip(ratio, 0, 1.4))
+        return float((self.rig.rest[upper, 1] - self.rig.rest[lower, 1]).mean())
+
+    def lid_moves(self, values: Floats, side: int) -> tuple[float, float]:
+        """Return how much of an eye's opening (0 left, 1 right) its upper and its lower lid have covered.
+
+        Negative where a lid opens the eye further. Together they are 1 for an eye that is shut, never more.
+        """
+        upper, lower = (list(rings[side][0][3:6]) for rings in (UPPER_LID_RINGS, LOWER_LID_RINGS))
+        move = self.rig.move(values)[:, 1] / self.rig_opening(side)
+        fall, lift = -float(move[upper].mean()), float(move[lower].mean())
+        over = max(1.0, fall + lift)
+        return fall / over, lift / over
 
     def _gaps(self, landmarks: Floats) -> Floats:
         """Return (9,) pixels between the inner lips, positive when parted, along the head's up axis."""
@@ -135,20 +145,15 @@ class PortraitMotion:
             for follow, ring in zip(_LIP_FOLLOW, rings, strict=True):
                 placed[list(ring), :2] += share * follow * correction[:, None] * self._up
 
-    def _close_lids(self, placed: Floats, values: Floats, side: int) -> None:
-        """Open the lids by the avatar's ratio of open to rest, so that a full blink closes any eye."""
-        upper, lower = (list(rings[side][0]) for rings in (UPPER_LID_RINGS, LOWER_LID_RINGS))
-        ratio = self.lid_ratio(values, side)
-        eye = self.fit.landmarks[:LANDMARKS, :2]
-        only_brows = np.zeros_like(values)
-        only_brows[_BROWS] = self.fit.drive(values, 0.0)[_BROWS]
-        brows = self.fit.scale * self.rig.move(only_brows) @ self.fit.rotation.T
-        # The upper lid comes down most of the way; the lower one rises a little.
-        line = 0.12 * eye[upper] + 0.88 * eye[lower]
-        for rings, share in ((UPPER_LID_RINGS, line - eye[upper]), (LOWER_LID_RINGS, line - eye[lower])):
-            for follow, brow, ring in zip(_LID_FOLLOW, _BROW_FOLLOW, rings[side], strict=True):
-                lid = (1 - ratio) * follow * share
-                placed[list(ring), :2] = eye[list(ring)] + lid + brow * brows[list(ring), :2]
+    def _keep_eyes(self, placed: Floats, values: Floats, side: int) -> None:
+        """Leave the eye where it is in the skull: its lids are painted, and brows and cheeks move around it."""
+        shape = values.copy()
+        shape[_LIDS] = 0
+        around = self.fit.scale * self.rig.move(shape) @ self.fit.rotation.T
+        rest = self.fit.landmarks[:LANDMARKS, :2]
+        for rings, follow in ((UPPER_LID_RINGS, _BROW_FOLLOW), (LOWER_LID_RINGS, _CHEEK_FOLLOW)):
+            for share, ring in zip(follow, rings[side], strict=True):
+                placed[list(ring), :2] = rest[list(ring)] + share * around[list(ring), :2]
 
 
 def in_picture(points: Floats) -> Floats:

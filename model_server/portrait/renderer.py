@@ -78,15 +78,13 @@ class PortraitRenderer:
         moved = self.motion.turn(shaped, rotation, move)
         points = in_picture(moved)
 
-        eyes = self._eyes.pose(values, points, rotation, move)
         mouth = self._mouth.pose(values, activity, shaped, points, rotation, move)
         person = self._layers.person.copy()
-        self._eyes.prepare(person, eyes)
+        self._eyes.paint(person, values)
         self._mouth.prepare(person, mouth)
 
         frame = self.photo.pixels.copy()
         frame[self._region] = self._warped(person, points, moved[:, 2])
-        self._eyes.draw(frame, eyes)
         self._mouth.draw(frame, mouth)
         return frame
 

@@ -1,0 +1,104 @@
+"""The shape of one eye in the photograph: lid margins, fold and cheek line as curves over the eye's own axis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+
+from .arrays import Floats
+
+_SIDEWAYS, _BELOW = 0.45, 0.3  # of the eye's width: how far the painted area reaches past the lid rings
+
+
+@dataclass(frozen=True)
+class EyeShape:
+    """One eye in a crop of the photograph. ``u`` runs along the line between the eye's corners, ``v`` down from it.
+
+    All arrays but the first two are (h, w) float32: a value for each pixel of the crop, in pixels.
+
+    Attributes:
+        area: rows and columns of the photograph that the crop shows.
+        down: (2,) unit vector of ``v`` in the photograph.
+        width: pixels between the corners.
+        u, v: where a pixel lies; the left corner in the photograph is (0, 0), the right one (width, 0).
+        upper, lower: ``v`` of the lid margins in the pixel's column; 0 past the corners.
+        fold: ``v`` of the fold above the upper lid.
+        top: ``v`` above which no lid moves anything, below the brow.
+        bottom: ``v`` below which no lid moves anything.
+        gap: lower - upper.
+    """
+
+    area: tuple[slice, slice]
+    down: Floats
+    width: float
+    u: Floats
+    v: Floats
+    upper: Floats
+    lower: Floats
+    fold: Floats
+    top: Floats
+    bottom: Floats
+    gap: Floats
+
+    @property
+    def corner(self) -> Floats:
+        """(2,) float32 column and row of the crop's first pixel in the photograph."""
+        return np.array([self.area[1].start, self.area[0].start], np.float32)
+
+    @property
+    def openness(self) -> float:
+        """How high the eye is open in the photograph, over its width."""
+        return float(self.gap.max() / self.width)
+
+
+def eye_shape(upper: list[Floats], lower: list[Floats], size: tuple[int, int]) -> EyeShape:
+    """Return the shape of an eye.
+
+    Args:
+        upper: three rings (9, 2) of pixels, from the upper lid's margin outwards; all from corner to corner.
+        lower: the same of the lower lid.
+        size: height and width of the photograph.
+    """
+    if upper[0][0, 0] > upper[0][-1, 0]:
+        upper, lower = [ring[::-1] for ring in upper], [ring[::-1] for ring in lower]
+    start, end = upper[0][0], upper[0][-1]
+    width = max(float(np.linalg.norm(end - start)), 1.0)
+    along = (end - start) / width
+    down = np.array([-along[1], along[0]], np.float32)
+    every = np.concatenate([*upper, *lower])
+    reach = np.array([_SIDEWAYS * width, _BELOW * width])
+    left, above = np.clip(np.floor(every.min(axis=0) - reach), 0, None).astype(int)
+    right, below = np.minimum(np.ceil(every.max(axis=0) + reach).astype(int) + 1, (size[1], size[0]))
+    rows, columns = np.mgrid[above:below, left:right].astype(np.float32)
+    u = (columns - start[0]) * along[0] + (rows - start[1]) * along[1]
+    v = (columns - start[0]) * down[0] + (rows - start[1]) * down[1]
+
+    def curve(ring: Floats) -> Floats:
+        return _curve((ring - start) @ along, (ring - start) @ down, u)
+
+    inside = (u > 0) & (u < width)
+    margin = np.where(inside, curve(upper[0]), 0)
+    # Where lids cross in the measurement they are shut.
+    lid = np.where(inside, np.maximum(curve(lower[0]), margin), 0)
+    fold = np.minimum(curve(upper[1]), np.minimum(margin, 0) - 0.05 * width)
+    top = np.minimum(curve(upper[2]) - 0.06 * width, fold - 0.1 * width)
+    bottom = np.maximum(curve(lower[2]), lid + 0.2 * width)
+    parts = [np.asarray(part, np.float32) for part in (u, v, margin, lid, fold, top, bottom, lid - margin)]
+    return EyeShape((slice(above, below), slice(left, right)), down, width, *parts)
+
+
+def smooth_step(x: Floats) -> Floats:
+    """Return 0 below 0, 1 above 1 and a smooth rise between, of any shape."""
+    x = np.clip(x, 0, 1)
+    return np.asarray(x * x * (3 - 2 * x), np.float32)
+
+
+def _curve(along: Floats, height: Floats, u: Floats) -> Floats:
+    """Return heights at ``u`` of a smooth curve through points; level past its ends."""
+    # Seen from the side, points near a corner can fold back.
+    along = np.maximum.accumulate(along + 1e-3 * np.arange(len(along)))
+    places = np.linspace(along[0], along[-1], 65)
+    heights = PchipInterpolator(along + 1e-6 * np.arange(len(along)), height)(places)
+    return np.asarray(np.interp(u, places, heights), np.float32)
