@@ -22,7 +22,7 @@ from .arrays import Bytes, Floats, Reals
 from .photo import Photo
 from .rig import LandmarkRig
 from .source_expression import source_expression
-from .topology import CHIN, EYE_LOOPS, FOREHEAD, IRIS_CENTRES, LEFT_CHEEK, RIGHT_CHEEK
+from .topology import CHIN, EYE_LOOPS, FOREHEAD, LANDMARKS_WITH_IRISES, LEFT_CHEEK, RIGHT_CHEEK
 
 MINIMUM_FACE_PIXELS = 40
 MAXIMUM_TURN_DEGREES = 35.0
@@ -187,27 +187,30 @@ def _chosen_face(faces: list[Floats], name: str, index: int | None) -> Floats:
 def _placed_face(points: Floats, photo: Photo, rig: LandmarkRig) -> Floats:
     """Return landmarks (478, 3) in camera axes of (468 or 478, 2) pixels; the rig lends depth, the eyes the irises."""
     points = np.asarray(points, np.float64)
-    if points.shape not in ((LANDMARKS, 2), (LANDMARKS + 10, 2)) or not np.isfinite(points).all():
-        raise PortraitError(f"landmarks must be ({LANDMARKS} or {LANDMARKS + 10}, 2) finite, got {points.shape}")
+    if points.shape not in ((LANDMARKS, 2), (LANDMARKS_WITH_IRISES, 2)) or not np.isfinite(points).all():
+        raise PortraitError(f"landmarks must be ({LANDMARKS} or {LANDMARKS_WITH_IRISES}, 2), got {points.shape}")
     height, width = photo.pixels.shape[:2]
     inside = ((points >= 0) & (points <= [width, height])).all(axis=1).mean()
     if inside < 0.5:
         raise PortraitError(
             f"most of the landmarks lie outside '{photo.name}' ({width} x {height} pixels); place them on its face"
         )
-    flat = points * [1, -1]
+    flat = with_irises(points) * [1, -1]
     depth = camera_rest(flat[:LANDMARKS], rig)[:, 2]
-    face = np.concatenate([flat[:LANDMARKS], depth[:, None]], axis=1)
+    irises = [np.full(5, depth[list(EYE_LOOPS[side])].mean()) for side in (1, 0)]
+    return np.concatenate([flat, np.concatenate([depth, *irises])[:, None]], axis=1).astype(np.float32)
+
+
+def with_irises(points: Reals) -> Reals:
+    """Return (478, 2) of (468 or 478, 2) pixels: irises that are not given lie in the middle of the eyes."""
+    if len(points) == LANDMARKS_WITH_IRISES:
+        return points
     irises = []
     for side in (1, 0):
-        loop = face[list(EYE_LOOPS[side])]
-        middle, ring = loop.mean(axis=0), _IRIS_SHARE * float(np.ptp(loop[:, 0]))
-        iris = middle + ring * np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [-1, 0, 0], [0, -1, 0]])
-        if len(flat) > LANDMARKS:
-            first = IRIS_CENTRES[side]
-            iris[:, :2] = flat[first : first + 5]
-        irises.append(iris)
-    return np.concatenate([face, *irises]).astype(np.float32)
+        loop = points[list(EYE_LOOPS[side])]
+        radius = _IRIS_SHARE * float(np.ptp(loop[:, 0]))
+        irises.append(loop.mean(axis=0) + radius * np.array([[0, 0], [1, 0], [0, -1], [-1, 0], [0, 1]]))
+    return np.concatenate([points, *irises])
 
 
 def camera_rest(seen: Reals, rig: LandmarkRig) -> Floats:

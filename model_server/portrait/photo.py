@@ -77,10 +77,8 @@ def photo_from_array(pixels: Bytes, name: str = "photo") -> Photo:
             f"'{name}' is only {pixels.shape[1]} x {pixels.shape[0]} pixels; give at least {MINIMUM_SIDE} each way"
         )
     height, width = pixels.shape[:2]
-    scale = min(1.0, LONG_SIDE / max(height, width), SHORT_SIDE / min(height, width))
-    if scale < 1:
-        size = (max(2, round(width * scale)), max(2, round(height * scale)))
-        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+    if fitting_scale(width, height) < 1:
+        pixels = np.asarray(cv2.resize(pixels, _fitted(width, height), interpolation=cv2.INTER_AREA), np.uint8)
     # Video needs even sides: one row or column is a smaller loss than resampling everything.
     pixels = pixels[: pixels.shape[0] // 2 * 2, : pixels.shape[1] // 2 * 2]
     if pixels.shape[2] == 3:
@@ -89,6 +87,22 @@ def photo_from_array(pixels: Bytes, name: str = "photo") -> Photo:
     laid = pixels[:, :, :3] * opacity + _BACKDROP * (1 - opacity)
     whole = opacity.min() > 0.99
     return Photo(name, np.round(laid).astype(np.uint8), None if whole else pixels[:, :, 3].copy())
+
+
+def fitting_scale(width: int, height: int) -> float:
+    """Return the scale in (0, 1] at which a picture of this size in pixels is animated."""
+    return min(1.0, LONG_SIDE / max(height, width), SHORT_SIDE / min(height, width))
+
+
+def animated_size(width: int, height: int) -> tuple[int, int]:
+    """Return width and height in pixels, both even, of the :class:`Photo` of a picture of this size."""
+    width, height = _fitted(width, height)
+    return width // 2 * 2, height // 2 * 2
+
+
+def _fitted(width: int, height: int) -> tuple[int, int]:
+    scale = fitting_scale(width, height)
+    return max(2, round(width * scale)), max(2, round(height * scale))
 
 
 def _decode(path: Path) -> Photo:

@@ -12,7 +12,7 @@ from itertools import combinations
 
 import numpy as np
 
-from blendshape_rigs.face_mesh import LOWER_LIP_RINGS, UPPER_LIP_RINGS
+from blendshape_rigs.face_mesh import LANDMARKS, LOWER_LIP_RINGS, UPPER_LIP_RINGS
 
 from .arrays import Ints
 
@@ -46,6 +46,7 @@ LOWER_LID_RINGS = (
 EYE_LOOPS = tuple(upper[0] + lower[0][-2:0:-1] for upper, lower in zip(UPPER_LID_RINGS, LOWER_LID_RINGS, strict=True))
 IRIS_CENTRES = (473, 468)
 """Landmarks of the irises, left and right; only the detector with refined landmarks gives them."""
+LANDMARKS_WITH_IRISES = LANDMARKS + 10
 
 LEFT_CHEEK, RIGHT_CHEEK = 454, 234
 FOREHEAD, CHIN, NOSE_TIP = 10, 152, 1
