@@ -1,7 +1,7 @@
-"""The inside of the mouth: the photograph's own teeth where they show, painted teeth, tongue and darkness elsewhere.
+"""Draws the inside of one portrait's mouth: the photograph's own teeth where they show, elsewhere the proxy avatar's.
 
-Painted parts live in millimetre canvases. The upper teeth move with the skull, the lower teeth and the tongue with
-the jaw; the lips only uncover them.
+The avatar's teeth, gums, tongue and cavity are drawn as the frame poses them, in the photograph's light, and finished
+with its blur and grain. The lips only uncover them.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ import cv2
 import numpy as np
 
 from .arrays import Bytes, Floats, Reals
-from .layers import polygon_mask, skin_patch
+from .layers import polygon_mask
+from .mouth_light import LUMINANCE, MouthLight
+from .mouth_model import MATERIALS, MouthModel, to_display
+from .own_teeth import OwnTeeth
+from .raster import Raster, rasterise
 
-_CANVAS = (64.0, 48.0)  # width and height in millimetres
-_CENTRE = np.array([32.0, 20.0])  # where the line between the resting lips lies
-_UPPER_EDGE = 2.2  # mm: how far the upper front teeth reach below the resting lip line
-_LOWER_EDGE = -0.8  # mm: how far the lower ones end above the lower lip
-_UPPER_WIDTHS, _UPPER_HEIGHTS = (8.4, 6.5, 6.8, 5.2, 4.4, 3.4), (10.4, 9.0, 10.0, 8.4, 7.4, 6.4)
-_LOWER_WIDTHS, _LOWER_HEIGHTS = (5.2, 5.6, 6.2, 5.2, 4.6, 3.8), (8.6, 8.8, 9.4, 8.0, 7.0, 6.0)
-_EDGE_STEPS = (0.0, -0.7, -0.1, -0.9, -1.5, -2.0)  # the edges' rise from tooth to tooth
-_ENAMEL = np.array([1.0, 0.93, 0.82])
-_GUM = np.array([0.72, 0.36, 0.34])
-_TONGUE = np.array([0.66, 0.30, 0.29])
-_SHADOW_TINT = np.array([0.7, 1.0, 1.1], np.float32)  # flesh around a shadow keeps it warm
-_CAVITY = np.array([0.17, 0.06, 0.05])
+_DENSITY = (2.2, 4.5)  # pixels a millimetre at which the mouth is drawn
+_TEETH_DEPTH = 7.0  # mm behind the lips: what lies no deeper is lit as the lips are
+_LIGHT_REACH = (8.0, 0.45)  # mm in which light falls to a third behind the teeth: constant, and per mm of opening
+_TONGUE_OUT = (0.5, 2.5)  # mm before the lips' line from where on to where the tongue is drawn over the lower lip
+_GLOSS = {"teeth": (0.10, 14.0), "gums": (0.12, 20.0), "tongue": (0.07, 10.0), "mouth_cavity": (0.03, 10.0)}
+_SHADOW_TINT = np.array([0.75, 1.0, 1.1], np.float32)  # flesh around a shadow keeps it warm
+_LIP_SHADE = 0.35  # brightness that is left at the very edge of the lips
+_GRAIN_TILE = 128
 
 
 @dataclass(frozen=True)
@@ -33,197 +33,176 @@ class MouthPose:
     """One frame's mouth. Points are pixels of the picture.
 
     Attributes:
-        opening: (20, 2) the moved line of the inner lips, a closed loop.
+        opening: (20, 2) the moved line of the inner lips, a closed loop that begins with the upper lip.
+        points: (N, 2) the vertices of the mouth's model.
+        depth: (N,) pixels towards the camera.
+        behind: (N,) mm behind the line of the lips, along the head's own axis.
+        normals: (N, 3) unit, camera axes.
+        down: (2,) unit columns and rows of the head's downward direction.
         skull: (2, 3) resting to moved pixels for what is fixed to the skull at the teeth's depth.
         jaw: (2, 3) the same for what is fixed to the jaw.
-        change: millimetres by which the opening differs from the photograph's.
+        pixels_per_mm: the photograph's scale.
+        change: mm by which the opening differs from the photograph's.
+        tongue: 0..1, how far the tongue is out.
     """
 
     opening: Floats
+    points: Floats
+    depth: Floats
+    behind: Floats
+    normals: Floats
+    down: Floats
     skull: Floats
     jaw: Floats
+    pixels_per_mm: float
     change: float
+    tongue: float
+
+    @property
+    def presence(self) -> float:
+        """0..1, how much of the photograph's mouth gives way to the drawn one."""
+        return float(np.clip((max(abs(self.change), 8 * self.tongue) - 0.25) / 0.9, 0, 1))
 
 
 class MouthInterior:
-    """Paints the inside of one portrait's mouth.
+    """Draws the inside of one portrait's mouth.
 
     Args:
-        pixels: (H, W, 3) uint8 photograph.
-        opening: (20, 2) pixels, the line of the inner lips in the photograph.
-        axes: (2, 2) unit columns and rows of the mouth's right-to-left and downward directions.
-        upper: (2,) pixels of the middle of the resting lip line, which places the upper teeth.
-        lower: (2,) pixels of the middle of the lower lip's edge, which places the lower teeth.
-        pixels_per_mm: the photograph's scale.
-        skin: (3,) 0..255, the brightness and tint of the lit face.
+        model: teeth, gums, tongue and cavity.
+        light: the photograph's light and camera.
+        own: the teeth that the photograph shows, if any.
     """
 
-    def __init__(
-        self,
-        pixels: Bytes,
-        opening: Floats,
-        axes: Floats,
-        upper: Floats,
-        lower: Floats,
-        pixels_per_mm: float,
-        skin: Floats,
-    ) -> None:
-        self._mm = pixels_per_mm
-        self._own = _own_patch(pixels, opening, pixels_per_mm)
-        self._lips = skin_patch(pixels, opening, 0.5 * pixels_per_mm)
-        light = _light_of(skin)
-        density = float(np.clip(2 * pixels_per_mm, 2.0, 12.0))
-        self._upper = _teeth_row(density, light, upper=True)
-        self._lower = _teeth_row(density, light * 0.85, upper=False)
-        self._tongue = _tongue(density, light)
-        self._cavity = (_CAVITY * light).astype(np.float32)
-        # From canvas pixels to picture pixels.
-        to_mm = np.array([[1 / density, 0, -_CENTRE[0]], [0, 1 / density, -_CENTRE[1]]])
-        turn = axes.T * pixels_per_mm @ to_mm
-        self._at_upper, self._at_lower = (
-            np.concatenate([turn + np.array([[0, 0, c[0]], [0, 0, c[1]]]), [[0, 0, 1]]]) for c in (upper, lower)
-        )
-
-    @staticmethod
-    def presence(change: float) -> float:
-        """Return 0..1, how much of the photograph's mouth gives way when its opening changes by millimetres."""
-        return float(np.clip((abs(change) - 0.25) / 0.9, 0, 1))
-
-    def prepare(self, picture: Bytes, change: float) -> None:
-        """Paint lip skin over what shows between the resting lips in ``picture`` (H, W, 3 or 4)."""
-        if self.presence(change) > 0:
-            self._lips.lay(picture, self.presence(change))
+    def __init__(self, model: MouthModel, light: MouthLight, own: OwnTeeth | None) -> None:
+        self._model, self._light, self._own = model, light, own
+        self._colours = _materials(model, light)
+        self._white = light.enamel * 0.9
+        self._gloss = np.array([_GLOSS[name] for name in MATERIALS], np.float32)[model.kind]
+        self._is_tongue = (model.kind == MATERIALS.index("tongue")).astype(np.float32)
+        self._dark = self._colours[model.kind == MATERIALS.index("mouth_cavity")].mean(axis=0)
+        half = light.direction + np.array([0, 0.15, 0.5], np.float32)
+        half = half / np.linalg.norm(half) + np.array([0, 0, 1], np.float32)
+        self._half = half / np.linalg.norm(half)
+        noise = np.random.default_rng(0).standard_normal((_GRAIN_TILE, _GRAIN_TILE)).astype(np.float32)
+        soft = cv2.GaussianBlur(noise, (0, 0), max(0.5, 0.7 * light.blur), borderType=cv2.BORDER_REFLECT)
+        self._grain = soft / soft.std() * light.grain
 
     def draw(self, frame: Bytes, pose: MouthPose) -> None:
-        """Paint into ``frame`` (H, W, 3) uint8 what shows through the lips."""
-        presence = self.presence(pose.change)
-        if presence == 0:
+        """Paint into ``frame`` (H, W, 3) uint8 what shows through the lips, and the tongue that is out over them."""
+        if pose.presence == 0:
             return
-        margin = 2 + int(3 * self._mm)
-        left, top = np.maximum(np.floor(pose.opening.min(axis=0)).astype(int) - margin, 0)
-        right, bottom = np.minimum(np.ceil(pose.opening.max(axis=0)).astype(int) + margin, frame.shape[1::-1])
-        if right <= left or bottom <= top:
+        area = self._area(frame, pose)
+        if area is None:
             return
-        corner, size = np.array([left, top]), (int(bottom - top), int(right - left))
+        (top, bottom), (left, right) = area
+        corner, size = np.array([left, top], np.float32), (bottom - top, right - left)
+        gap = mean_height(pose.opening)
         # A polygon without area still covers its outline.
-        mask = polygon_mask(pose.opening - corner, size) * float(np.clip(_mean_height(pose.opening) / 0.5, 0, 1))
-        inside = np.broadcast_to(self._cavity, (*size, 3)).copy()
-        for canvas, moved in (
-            (self._tongue, pose.jaw @ self._at_lower),
-            (self._lower, pose.jaw @ self._at_lower),
-            (self._upper, pose.skull @ self._at_upper),
-        ):
-            _lay(inside, _warped(canvas, moved, corner, size))
-        inside *= self._shade(mask)[:, :, None] ** _SHADOW_TINT
+        opening = polygon_mask(pose.opening - corner, size) * float(np.clip(gap / 0.5, 0, 1))
+        colour, out = self._interior(pose, corner, size, gap / pose.pixels_per_mm)
+        inside = 255 * to_display(colour)
+        inside *= np.maximum(_lip_shade(opening, pose), out)[:, :, None] ** _SHADOW_TINT
         if self._own is not None:
-            patch, offset = self._own
-            move = np.concatenate([np.eye(2), offset[:, None]], axis=1)
-            _lay(inside, _warped(patch, pose.skull @ np.concatenate([move, [[0, 0, 1]]]), corner, size))
-        area = frame[top:bottom, left:right]
-        cover = (mask * presence)[:, :, None]
-        area[:] = np.round(area * (1 - cover) + np.clip(inside, 0, 255) * cover)
+            self._own.lay(inside, pose.skull, pose.jaw, corner)
+        rows = (np.arange(top, bottom) % _GRAIN_TILE)[:, None]
+        inside += self._grain[rows, np.arange(left, right) % _GRAIN_TILE][:, :, None]
+        soft = cv2.GaussianBlur(opening, (0, 0), max(0.3, 0.6 * self._light.blur))
+        below = frame[top:bottom, left:right]
+        shown = below.astype(np.float32)
+        if pose.tongue > 0:
+            out *= _below_upper_lip(pose, corner, size)
+            shadow = cv2.GaussianBlur(out, (0, 0), 2 * pose.pixels_per_mm)
+            shadow = _shifted(shadow, 1.5 * pose.pixels_per_mm * pose.down)
+            shown *= 1 - 0.45 * shadow[:, :, None] * _SHADOW_TINT[::-1]
+            soft = np.maximum(soft, out)
+        cover = (soft * pose.presence)[:, :, None]
+        shown += (inside - shown) * cover
+        below[:] = np.clip(np.round(shown), 0, 255)
 
-    def _shade(self, mask: Floats) -> Floats:
-        """Return (h, w) brightness: dark by the lips, darker under the upper one, so that slits are nearly black."""
-        sigma = 1.5 * self._mm
-        soft = cv2.GaussianBlur(mask, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
-        shift = np.array([[1, 0, 0], [0, 1, 0.8 * self._mm]], np.float32)
-        soft = cv2.warpAffine(soft, shift, mask.shape[::-1])
-        return np.asarray(0.25 + 0.75 * np.clip((soft - 0.3) / 0.6, 0, 1), np.float32)
+    def _area(self, frame: Bytes, pose: MouthPose) -> tuple[tuple[int, int], tuple[int, int]] | None:
+        """Return first and last rows and columns of what may be painted."""
+        seen = pose.opening
+        if pose.tongue > 0:
+            seen = np.concatenate([seen, pose.points[self._is_tongue > 0]])
+        margin = 2 + int(3 * pose.pixels_per_mm)
+        left, top = np.maximum(np.floor(seen.min(axis=0)).astype(int) - margin, 0).tolist()
+        right, bottom = np.minimum(np.ceil(seen.max(axis=0)).astype(int) + margin, frame.shape[1::-1]).tolist()
+        return ((top, bottom), (left, right)) if right > left and bottom > top else None
+
+    def _interior(self, pose: MouthPose, corner: Floats, size: tuple[int, int], gap: float) -> tuple[Floats, Floats]:
+        """Return linear light (h, w, 3) and how much (h, w) of it is tongue before the lips, blurred as the photo."""
+        mm = pose.pixels_per_mm
+        zoom = float(np.clip(1.6 * mm, *_DENSITY)) / mm
+        fine = (int(np.ceil(size[0] * zoom)), int(np.ceil(size[1] * zoom)))
+        shaded = self._shaded(pose, gap)
+        raster = rasterise((pose.points - corner + 0.5) * zoom - 0.5, pose.depth, self._model.triangles, fine)
+        picture = _picture(raster, shaded, fine, self._dark * 0.02)
+        sigma = self._light.blur * zoom
+        if sigma > 0.3:
+            picture = cv2.GaussianBlur(picture, (0, 0), sigma)
+        how = cv2.INTER_AREA if zoom > 1 else cv2.INTER_LINEAR
+        picture = cv2.resize(picture, size[::-1], interpolation=how)
+        return picture[:, :, :3], picture[:, :, 3]
+
+    def _shaded(self, pose: MouthPose, gap: float) -> Floats:
+        """Return (N, 4) linear light of the vertices, and how far each is tongue before the lips, 0..1."""
+        reach = _LIGHT_REACH[0] + _LIGHT_REACH[1] * gap
+        fall = np.exp(-np.maximum(pose.behind - _TEETH_DEPTH, 0) / reach)
+        lit = self._light.irradiance(pose.normals) * fall
+        strength, power = self._gloss.T
+        shine = strength * np.maximum(pose.normals @ self._half, 0) ** power * fall
+        near, far = _TONGUE_OUT
+        out = self._is_tongue * np.clip((-pose.behind - near) / (far - near), 0, 1)
+        colour = self._colours * lit[:, None] + self._white * shine[:, None]
+        return np.concatenate([colour, out[:, None]], axis=1)
 
 
-def _light_of(skin: Floats) -> Floats:
-    """Return (3,) 0..255: what a white thing in the face would look like, from the skin's brightness."""
-    grey = float(skin @ np.array([0.299, 0.587, 0.114]))
-    level = np.clip(0.7 * grey + 80, 70, 240)
-    tint = skin / max(grey, 1.0)
-    # Most of the tint is skin colour, a little of it is the light's.
-    return np.asarray(level * (0.6 + 0.4 * tint), np.float32)
+def _materials(model: MouthModel, light: MouthLight) -> Floats:
+    """Return (N, 3) linear light of the fully lit vertices: the avatar's colours in the photograph's exposure.
+
+    Enamel is what the light makes of it; flesh keeps its relation to enamel, is greyed as far as the photograph is,
+    and leans to the colour of the person's own lips.
+    """
+    enamel = model.colours[model.kind == MATERIALS.index("teeth")].mean(axis=0)
+    colours = model.colours / enamel * light.enamel
+    flesh = model.kind != MATERIALS.index("teeth")
+    level = (colours @ LUMINANCE)[:, None]
+    lips = light.lips / max(float(light.lips @ LUMINANCE), 1e-4)
+    hue = (colours / np.maximum(level, 1e-5)) ** 0.65 * np.maximum(lips, 0.05) ** 0.35
+    colours = np.where(flesh[:, None], level * hue / np.maximum(hue @ LUMINANCE, 1e-5)[:, None], colours)
+    grey = (colours @ LUMINANCE)[:, None]
+    return np.asarray(np.clip(grey + light.saturation * (colours - grey), 0, 1), np.float32)
 
 
-def _mean_height(loop: Floats) -> float:
+def _picture(raster: Raster, values: Floats, size: tuple[int, int], empty: Floats) -> Floats:
+    """Return (h, w, 4): the vertices' values (N, 4) where the raster covers, ``empty`` (3,) elsewhere."""
+    picture = np.empty((size[0] * size[1], 4), np.float32)
+    picture[:] = (*empty, 0)
+    picture[raster.pixels] = raster.blend(values)
+    return picture.reshape(*size, 4)
+
+
+def _lip_shade(opening: Floats, pose: MouthPose) -> Floats:
+    """Return (h, w) brightness: dark by the lips, darker under the upper one, so that slits are nearly black."""
+    mm = pose.pixels_per_mm
+    soft = cv2.GaussianBlur(opening, (0, 0), 1.4 * mm, borderType=cv2.BORDER_CONSTANT)
+    soft = _shifted(soft, 0.9 * mm * pose.down)
+    return np.asarray(_LIP_SHADE + (1 - _LIP_SHADE) * np.clip((soft - 0.25) / 0.6, 0, 1), np.float32)
+
+
+def _shifted(image: Floats, step: Reals) -> Floats:
+    move = np.array([[1, 0, step[0]], [0, 1, step[1]]], np.float32)
+    return np.asarray(cv2.warpAffine(image, move, image.shape[1::-1]), np.float32)
+
+
+def _below_upper_lip(pose: MouthPose, corner: Floats, size: tuple[int, int]) -> Floats:
+    """Return (h, w) coverage of everything below the line of the upper lip."""
+    upper = pose.opening[: len(pose.opening) // 2 + 1]
+    far = 80 * pose.pixels_per_mm * pose.down
+    return polygon_mask(np.concatenate([upper, [upper[-1] + far, upper[0] + far]]) - corner, size)
+
+
+def mean_height(loop: Floats) -> float:
     """Return the mean height in pixels of a closed loop (N, 2) over its width."""
     area = 0.5 * abs(float(np.cross(loop, np.roll(loop, -1, axis=0)).sum()))
     return area / max(float(np.ptp(loop[:, 0])), 1e-3)
-
-
-def _own_patch(pixels: Bytes, opening: Floats, mm: float) -> tuple[Floats, Floats] | None:
-    """Return the photograph's open mouth, (h, w, 4) float32 with alpha 0..1, and its corner; None if it is closed."""
-    if _mean_height(opening) < 1.0 * mm:
-        return None
-    corner = np.floor(opening.min(axis=0)).astype(int) - 2
-    size = tuple((np.ceil(opening.max(axis=0)).astype(int) + 3 - corner)[::-1])
-    mask = polygon_mask(opening - corner, (int(size[0]), int(size[1])))
-    # The lips' own edge pixels must not stay behind when the lips move away.
-    alpha = np.clip(cv2.GaussianBlur(mask, (0, 0), max(0.6, 0.5 * mm)) * 1.8 - 0.8, 0, 1)
-    crop = pixels[corner[1] : corner[1] + size[0], corner[0] : corner[0] + size[1]].astype(np.float32)
-    return np.concatenate([crop, alpha[:, :, None]], axis=2), corner.astype(np.float64)
-
-
-def _warped(canvas: Floats, matrix: Reals, corner: Floats, size: tuple[int, int]) -> Floats:
-    placed = np.array(matrix, np.float64)
-    placed[:, 2] -= corner
-    return np.asarray(cv2.warpAffine(canvas, placed, size[::-1], flags=cv2.INTER_LINEAR), np.float32)
-
-
-def _lay(below: Floats, above: Floats) -> None:
-    alpha = above[:, :, 3:]
-    below *= 1 - alpha
-    below += above[:, :, :3] * alpha
-
-
-def _canvas_grid(density: float) -> tuple[Floats, Floats]:
-    """Return x and y (h, w) millimetres from the middle of the lip line."""
-    width, height = (round(side * density) for side in _CANVAS)
-    x = (np.arange(width) + 0.5) / density - _CENTRE[0]
-    y = (np.arange(height) + 0.5) / density - _CENTRE[1]
-    across, down = np.meshgrid(x.astype(np.float32), y.astype(np.float32))
-    return across, down
-
-
-def _teeth_row(density: float, light: Floats, upper: bool) -> Floats:
-    """Return a row of teeth with gums, (h, w, 4) float32: colour 0..255 and alpha 0..1."""
-    x, y = _canvas_grid(density)
-    widths, heights = (_UPPER_WIDTHS, _UPPER_HEIGHTS) if upper else (_LOWER_WIDTHS, _LOWER_HEIGHTS)
-    # Below, measure upwards from the edge, so that one drawing serves both rows.
-    depth = (_UPPER_EDGE - y) if upper else (y - _LOWER_EDGE)
-    enamel = np.zeros_like(x)
-    gum = np.zeros_like(x)
-    tone = np.ones_like(x)
-    begin = 0.0
-    for width, height, step in zip(widths, heights, _EDGE_STEPS, strict=True):
-        middle = begin + width / 2
-        begin += width
-        rise = depth + step * (1.0 if upper else 0.6)
-        across = np.abs(np.abs(x) - middle) / (width / 2)
-        along = np.abs(rise - height / 2) / (height / 2)
-        # A superellipse with a straighter incisal edge.
-        form = (across**4.5 + along ** np.where(rise < height / 2, 6.0, 3.0)) ** (1 / 4.5)
-        inside = np.clip((1.0 - form) * width / 2 * density * 0.5 + 0.6, 0, 1)
-        enamel = np.maximum(enamel, inside)
-        body = 1 - 0.10 * np.clip(across, 0, 1) ** 3 - 0.10 * np.clip(rise / height, 0, 1) ** 2
-        tone = np.where(across <= 1.0, body, tone)
-        gum = np.maximum(
-            gum, np.clip((1.15 - across) * 4, 0, 1) * np.clip((rise - height * 0.55) * density * 0.5, 0, 1)
-        )
-    away = np.exp(-((x / 19.0) ** 2) * 1.15)
-    translucent = 0.90 + 0.10 * np.clip(depth / 2.0, 0, 1)
-    shape = (tone * away * translucent)[:, :, None]
-    colour = shape * (enamel[:, :, None] * _ENAMEL + (1 - enamel[:, :, None]) * _GUM * 0.62) * light
-    alpha = np.maximum(enamel, gum * (depth > 0))
-    picture = np.concatenate([colour, alpha[:, :, None]], axis=2).astype(np.float32)
-    return np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.30 * density), np.float32)
-
-
-def _tongue(density: float, light: Floats) -> Floats:
-    """Return the tongue's dome behind the lower teeth, (h, w, 4) float32."""
-    x, y = _canvas_grid(density)
-    top, bottom = -9.0, 15.0
-    along = (y - top) / (bottom - top)
-    dome = (np.abs(x) / 19.0) ** 2.4 + np.abs(np.clip(along * 2 - 1, -1, 1)) ** 2.4
-    alpha = np.clip((1 - dome) * 2.2, 0, 1)
-    groove = 1 - 0.18 * np.exp(-((x / 1.8) ** 2))
-    shading = (0.30 + 0.65 * np.clip(along * 1.5, 0, 1)) * groove * np.exp(-((x / 17) ** 2))
-    colour = shading[:, :, None] * _TONGUE * light
-    picture = np.concatenate([colour, alpha[:, :, None]], axis=2).astype(np.float32)
-    return np.asarray(cv2.GaussianBlur(picture, (0, 0), 1.0 * density), np.float32)

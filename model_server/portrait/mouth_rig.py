@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from blendshape_rigs.arkit import ARKIT_INDEX
 
 from .arrays import Bytes, Floats
 from .fit import PortraitFit
-from .motion import PortraitMotion
+from .layers import skin_patch
+from .motion import PortraitMotion, in_picture
 from .mouth import MouthInterior, MouthPose
+from .mouth_light import measure_light
+from .mouth_model import MATERIALS, load_mouth_model
+from .own_teeth import OwnTeeth, find_own_teeth
 from .photo import Photo
 from .rig import LandmarkRig
 from .topology import INNER_MOUTH
 
-_TEETH_BEHIND_LIPS = 0.008  # metres
+_WIDTHS = (0.85, 1.2)  # of the avatar's mouth: teeth do not grow with every smile
+_UPPER_LIP = (82, 13, 312)
+_CORNERS = (78, 308)
 _LOWER_LIP = 14  # the front teeth behind it drop with it
+_OWN_SHIFT = 0.005  # metres: how far the drawn teeth move to continue the photograph's own
 _JAW_CHANNELS = [ARKIT_INDEX[name] for name in ("jawOpen", "jawForward", "jawLeft", "jawRight")]
+_TONGUE_OUT = ARKIT_INDEX["tongueOut"]
 
 
 class MouthRig:
@@ -31,7 +41,49 @@ class MouthRig:
 
     def __init__(self, photo: Photo, fit: PortraitFit, motion: PortraitMotion, rig: LandmarkRig) -> None:
         self._fit, self._motion, self._rig = fit, motion, rig
-        self._interior, self._anchor = _mouth_of(photo, fit)
+        self._model = load_mouth_model()
+        opening = fit.points[list(INNER_MOUTH)]
+        axes = np.stack([fit.rotation[:2, 0], -fit.rotation[:2, 1]]) * np.array([1, -1], np.float32)
+        axes /= np.linalg.norm(axes, axis=1, keepdims=True)
+        mm = fit.scale / 1000
+        own = find_own_teeth(photo.pixels, opening, axes, mm)
+        light = measure_light(photo.pixels, fit)
+        self._rest, self._lip_depth = self._placed_model(own)
+        self._anchor = fit.to_camera(self._rest[self._front_teeth()].mean(axis=0))
+        self._lips = skin_patch(photo.pixels, opening, 0.5 * mm)
+        if own is not None:
+            light = replace(light, enamel=own.enamel)
+        self._interior = MouthInterior(self._model, light, own)
+
+    def _front_teeth(self) -> Floats:
+        """Return (N,) bool, the vertices of the upper middle incisors."""
+        teeth = self._model.on_skull & (self._model.kind == MATERIALS.index("teeth"))
+        return np.asarray(teeth & (np.abs(self._model.vertices[:, 0]) < 0.008), np.bool_)
+
+    def _placed_model(self, own: OwnTeeth | None) -> tuple[Floats, float]:
+        """Return the resting model (N, 3) in the portrait's head axes, metres, and the depth of the lips' line."""
+        fit, model = self._fit, self._model
+        seen = (fit.landmarks[:468] - fit.origin) @ fit.rotation / fit.scale
+        avatar = self._rig.shape(fit.expression)
+        width = np.ptp(seen[list(_CORNERS), 0]) / np.ptp(avatar[list(_CORNERS), 0])
+        width = float(np.clip(width, *_WIDTHS))
+        line = list(INNER_MOUTH)
+        middle = [
+            np.array([p[line, 0].mean(), p[list(_UPPER_LIP), 1].mean(), p[line, 2].mean()]) for p in (seen, avatar)
+        ]
+        placed = (model.vertices - middle[1]) * width + middle[0]
+        if own is not None:
+            edge = (np.array([own.edge[0], -own.edge[1]]) - fit.origin[:2]) / fit.scale
+            # The edge is known on the picture only: take the depth that the drawn teeth have.
+            front = placed[self._front_teeth()]
+            bottom = front[front[:, 1].argmin()]
+            off = (
+                (edge - bottom @ fit.rotation[:2].T)
+                @ fit.rotation[:2, 1]
+                / float(fit.rotation[:2, 1] @ fit.rotation[:2, 1])
+            )
+            placed[:, 1] += np.clip(off, -_OWN_SHIFT, _OWN_SHIFT)
+        return np.asarray(placed, np.float32), float(seen[[13, 14], 2].mean())
 
     def pose(
         self, values: Floats, activity: float, shaped: Floats, points: Floats, rotation: Floats, move: Floats
@@ -46,36 +98,35 @@ class MouthRig:
             rotation: (3,) pitch, yaw, roll rad.
             move: (3,) metres.
         """
+        fit, motion = self._fit, self._motion
+        worn = values + (1 - activity) * fit.expression
+        head = self._rest + self._model.moved(worn)
+        moved = motion.turn_rigid(fit.to_camera(head), rotation, move)
+        turn = motion.turn_rigid(np.eye(3, dtype=np.float32), rotation, move)
+        turn -= motion.turn_rigid(np.zeros((1, 3), np.float32), rotation, move)
         jaw = np.zeros_like(values)
-        jaw[_JAW_CHANNELS] = (values - activity * self._fit.expression)[_JAW_CHANNELS]
-        drop = self._fit.scale * self._rig.move(jaw)[_LOWER_LIP] @ self._fit.rotation.T
+        jaw[_JAW_CHANNELS] = (values - activity * fit.expression)[_JAW_CHANNELS]
+        drop = fit.scale * self._rig.move(jaw)[_LOWER_LIP] @ fit.rotation.T
+        down = -(fit.rotation[:, 1] @ turn)[:2] * np.array([1, -1], np.float32)
         return MouthPose(
-            points[list(INNER_MOUTH)],
-            self._motion.rigid(self._anchor, rotation, move),
-            self._motion.rigid(self._anchor, rotation, move, drop),
-            1000 * self._motion.gap_change(shaped) / self._fit.scale,
+            opening=points[list(INNER_MOUTH)],
+            points=in_picture(moved),
+            depth=moved[:, 2],
+            behind=1000 * (self._lip_depth - head[:, 2]),
+            normals=self._model.turned(worn) @ fit.rotation.T @ turn,
+            down=down / np.linalg.norm(down),
+            skull=motion.rigid(self._anchor, rotation, move),
+            jaw=motion.rigid(self._anchor, rotation, move, drop),
+            pixels_per_mm=fit.scale / 1000,
+            change=1000 * motion.gap_change(shaped) / fit.scale,
+            tongue=float(values[_TONGUE_OUT]),
         )
 
     def prepare(self, picture: Bytes, pose: MouthPose) -> None:
         """Paint lip skin over what shows between the resting lips in ``picture`` (H, W, 3 or 4)."""
-        self._interior.prepare(picture, pose.change)
+        if pose.presence > 0:
+            self._lips.lay(picture, pose.presence)
 
     def draw(self, frame: Bytes, pose: MouthPose) -> None:
         """Paint into ``frame`` (H, W, 3) uint8 what shows through the lips."""
         self._interior.draw(frame, pose)
-
-
-def _mouth_of(photo: Photo, fit: PortraitFit) -> tuple[MouthInterior, Floats]:
-    points, opening = fit.points, fit.points[list(INNER_MOUTH)]
-    right = fit.rotation[:2, 0] / np.linalg.norm(fit.rotation[:2, 0]) * np.array([1, -1])
-    down = -fit.rotation[:2, 1] / np.linalg.norm(fit.rotation[:2, 1]) * np.array([1, -1])
-    anchor = fit.landmarks[[13, 78, 308]].mean(axis=0) - fit.scale * _TEETH_BEHIND_LIPS * fit.rotation[:, 2]
-    # The corners keep the height of the resting lip line even when the lips part.
-    middle = (points[13] + points[14]) / 2
-    upper = (points[13] + points[[78, 308]].mean(axis=0)) / 2
-    lower = np.where(points[14] @ down > middle @ down, points[14], middle)
-    cheeks = np.round(points[[50, 280, 101, 330, 151]]).astype(int)
-    patches = [photo.pixels[max(0, y - 1) : y + 2, max(0, x - 1) : x + 2].reshape(-1, 3) for x, y in cheeks]
-    skin = np.median(np.concatenate(patches), axis=0).astype(np.float32)
-    interior = MouthInterior(photo.pixels, opening, np.stack([right, down]), upper, lower, fit.scale / 1000, skin)
-    return interior, anchor
