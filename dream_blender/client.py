@@ -4,7 +4,8 @@ Errors::
 
     ServerError
     ├── ServerUnreachable   nothing answers at the address
-    └── ProtocolMismatch    the server speaks another version
+    ├── ProtocolMismatch    the server speaks another version
+    └── NotKnown            the server has not, or no longer, what is asked for
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,12 @@ from urllib.parse import urlsplit
 
 from ..blendshape_rigs.curves import CurvesError, FaceCurves
 from ..blendshape_rigs.formats import curves_from_npz
+from .multipart import FormBody
 
 PROTOCOL_VERSION = 1
 _JSON_LIMIT = 2**20  # bytes
 _CURVES_LIMIT = 512 * 2**20  # bytes; an hour at 60 fps is 50 MB
-_BLOCK = 2**16  # bytes
+_BLOCK = 2**18  # bytes
 _HEALTH_TIMEOUT = 3.0  # seconds; Blender waits for this one answer
 
 
@@ -39,6 +41,10 @@ class ServerUnreachable(ServerError):
 
 class ProtocolMismatch(ServerError):
     """The server speaks another version of the protocol."""
+
+
+class NotKnown(ServerError):
+    """The server has not, or no longer, what is asked for."""
 
 
 @dataclass(frozen=True)
@@ -114,15 +120,6 @@ def _check_protocol(version: Any) -> None:
         )
 
 
-def _form_part(boundary: str, name: str, extra: str = "") -> bytes:
-    return f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"{extra}\r\n\r\n'.encode()
-
-
-def _file_part(boundary: str, name: str, file_name: str) -> bytes:
-    safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in file_name)
-    return _form_part(boundary, name, f'; filename="{safe}"')
-
-
 class ServerClient:
     """One server at ``address``. Every call opens its own connection, so that one client serves many threads.
 
@@ -146,7 +143,7 @@ class ServerClient:
         self,
         method: str,
         path: str,
-        body: Iterator[bytes] | None = None,
+        body: Iterator[bytes] | bytes | None = None,
         headers: dict[str, str] | None = None,
         limit: int = _JSON_LIMIT,
     ) -> bytes:
@@ -159,18 +156,52 @@ class ServerClient:
         connection = self._connection()
         all_headers = {"Authorization": f"Bearer {self._address.token}", **(headers or {})}
         try:
-            connection.request(method, path, body=body, headers=all_headers)
-            answer = connection.getresponse()
-            data = answer.read(limit + 1)
-        except (OSError, http.client.HTTPException) as error:
-            raise ServerUnreachable(f"The server at {self._address.url} does not answer ({error})") from error
+            with self._silence_told():
+                connection.request(method, path, body=body, headers=all_headers)
+                answer = connection.getresponse()
+                data = answer.read(limit + 1)
         finally:
             connection.close()
         if len(data) > limit:
             raise ServerError(f"The server's answer is larger than {limit // 2**20} MB")
         if answer.status >= 400:
-            raise ServerError(_detail(data, answer.status))
+            raise _refusal(data, answer.status)
         return data
+
+    @contextmanager
+    def _silence_told(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, http.client.HTTPException) as error:
+            raise ServerUnreachable(f"The server at {self._address.url} does not answer ({error})") from error
+
+    def download(self, path: str, target: Path, stop: Callable[[], bool]) -> bool:
+        """Write the file at ``path`` of the server to ``target``; return False when ``stop`` became true before.
+
+        Raises:
+            ServerError: when the server refuses, or ends before the file does.
+            OSError: when ``target`` cannot be written.
+        """
+        connection = self._connection()
+        try:
+            with self._silence_told():
+                connection.request("GET", path, headers={"Authorization": f"Bearer {self._address.token}"})
+                answer = connection.getresponse()
+                refused = answer.read(_JSON_LIMIT) if answer.status >= 400 else b""
+            if answer.status >= 400:
+                raise _refusal(refused, answer.status)
+            left = int(answer.headers["Content-Length"] or 0)
+            with target.open("wb") as file:
+                while left and not stop():
+                    with self._silence_told():
+                        block = answer.read(min(_BLOCK, left))
+                    if not block:
+                        raise ServerUnreachable(f"The server at {self._address.url} ended before its file did")
+                    left -= len(block)
+                    file.write(block)
+        finally:
+            connection.close()
+        return not left
 
     def _json(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         data = self._request(method, path, **request)
@@ -206,26 +237,18 @@ class ServerClient:
             ServerError: when the server refuses it.
             OSError: when the file cannot be read.
         """
-        boundary = uuid.uuid4().hex
-        stated = json.dumps({"protocol": PROTOCOL_VERSION, **options}).encode()
-        head = _form_part(boundary, "options") + stated + b"\r\n" + _file_part(boundary, "audio", audio.name)
-        tail = f"\r\n--{boundary}--\r\n".encode()
-        size = audio.stat().st_size
+        stated = json.dumps({"protocol": PROTOCOL_VERSION, **options})
+        form = FormBody({"options": stated}, {"audio": audio})
+        return str(self.post_form("/v1/jobs", form)["id"])
 
-        def body() -> Iterator[bytes]:
-            yield head
-            with audio.open("rb") as file:
-                left = size  # a file that grows meanwhile must not exceed the stated length
-                while left and (block := file.read(min(_BLOCK, left))):
-                    left -= len(block)
-                    yield block
-            yield tail
+    def post_form(self, path: str, form: FormBody) -> dict[str, Any]:
+        """Send ``form`` to ``path`` and return the answer.
 
-        headers = {
-            "Content-Type": f"multipart/form-data; boundary={boundary}",
-            "Content-Length": str(len(head) + size + len(tail)),
-        }
-        return str(self._json("POST", "/v1/jobs", body=body(), headers=headers)["id"])
+        Raises:
+            ServerError: when the server refuses it.
+            OSError: when a file cannot be read.
+        """
+        return self._json("POST", path, body=iter(form), headers=form.headers)
 
     def job(self, job_id: str) -> JobStatus:
         """Return the state of a job.
@@ -277,11 +300,18 @@ def health_of(address: Address) -> Health:
     return ServerClient(address, timeout=_HEALTH_TIMEOUT).health()
 
 
+def _refusal(data: bytes, status: int) -> ServerError:
+    kind = NotKnown if status == 404 else ServerError
+    return kind(_detail(data, status))
+
+
 def _detail(data: bytes, status: int) -> str:
     """Return the server's sentence about a refusal."""
     if status == 401:
         return "The server does not accept the token: restart it, or correct the token in the preferences"
     try:
-        return str(json.loads(data)["detail"])
+        said = str(json.loads(data)["detail"])
     except (ValueError, KeyError, TypeError):
         return f"The server answered with status {status}"
+    # What the server's framework says of a path that no route has.
+    return "The server is older than this add-on and cannot do that: update it" if said == "Not Found" else said
