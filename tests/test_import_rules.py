@@ -30,11 +30,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "model_server.audio": BASE,
     "model_server.models": BASE | {"blendshape_rigs"},
     "model_server.metrics": {"blendshape_rigs"},
-    "model_server.portrait": BASE | {"blendshape_rigs"},
+    "model_server.portrait": BASE | {"blendshape_rigs", "model_server.models"},
     "model_server.capture": BASE | {"blendshape_rigs", "model_server.portrait"},
     "model_server.pipeline": (LOWER - {"model_server.metrics"}) | {"model_server.portrait"},
-    "model_server.training": LOWER | {"model_server.capture"},
-    "model_server.evaluation": BASE | {"blendshape_rigs", "model_server.pipeline", "model_server.metrics"},
+    "model_server.training": LOWER | {"model_server.capture", "model_server.portrait"},
+    "model_server.evaluation": BASE
+    | {"blendshape_rigs", "model_server.pipeline", "model_server.metrics", "model_server.portrait"},
     "model_server.server": {"model_server", "model_server.errors", "model_server.pipeline"},
 }
 TOP = {"model_server.cli", "model_server.commands", "model_server.blender_child"}

@@ -1,4 +1,4 @@
-"""``dreamtalk evaluate``: how good the animation is, on recordings whose truth is known."""
+"""``dreamtalk evaluate``: how good the animation is, on recordings whose truth is known; and how good portraits are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from blendshape_rigs.curves import FaceCurves
 from model_server.errors import ConfigError, ExportError
 from model_server.pipeline.request import EmotionTrack
 
-from . import options
+from . import evaluate_portrait, options
 from .progress import progress_bar, spinner
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         metavar="FOLDER",
         help="recordings with texts (metadata.csv, as LJSpeech has them), recordings with captured curves "
-        "(curves_30fps.npz, as FACEGOOD's), or Live Link Face CSVs for comparison",
+        "(curves_30fps.npz, as FACEGOOD's), or Live Link Face CSVs for comparison; or the word portrait and "
+        "photographs: portraits are measured then (default: scikit-image's astronaut)",
     )
     parser.add_argument("--corpus", type=Path, help="folder of the speech corpus: its held-out voices are measured")
     parser.add_argument("--emotion", type=options.emotion, default=EmotionTrack.constant({}), help="default: neutral")
@@ -50,6 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--out", type=Path, help="folder for the whole report: report.md, report.json, plots, contact sheet"
     )
+    parser.add_argument("--sheet", type=Path, metavar="OUT", help="portraits: write the contact sheet (.png .jpg) only")
+    parser.add_argument(
+        "--curves", type=Path, metavar="TAKE", help="portraits: the take on the contact sheet (default: a sample)"
+    )
 
 
 def _lips(text: str) -> tuple[str, ...]:
@@ -64,6 +69,10 @@ def _lips(text: str) -> tuple[str, ...]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Read the recordings, make the takes, measure, print Markdown tables, write the report."""
+    if arguments.sources[:1] == [Path(evaluate_portrait.WORD)]:
+        return evaluate_portrait.evaluate_portraits(arguments)
+    if arguments.sheet or arguments.curves:
+        raise ConfigError("--sheet and --curves are for portraits: dreamtalk evaluate portrait photo.jpg --sheet s.png")
     import torch
 
     from model_server.evaluation.full import QUICK, Effort, Material

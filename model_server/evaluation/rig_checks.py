@@ -1,7 +1,7 @@
 """The measured promises of the proxy avatar: what ``dreamtalk rigs check`` prints.
 
 Lengths are metres inside and millimetres in the table. A flip is what :class:`rig_surface.FlipCounter` counts; an
-overlap is how deep one surface lies inside another, sampled at every vertex of lips, lids, teeth and gums.
+overlap is how deep one surface lies inside another, sampled at every vertex of lips, lids, teeth, gums and tongue.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ OVERLAPS = {
     "eyes": "lid in eyeball",
     "teeth": "lip in teeth",
     "gums": "teeth and gums outside the skin",
+    "tongue": "tongue in lips and teeth",
 }
 REASONS: dict[str, str] = {}
 """Why a shape may move otherwise than the reference: ARKit name to a sentence. Shapes in it need no cosine of 0.6."""

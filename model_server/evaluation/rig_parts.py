@@ -45,6 +45,7 @@ class Depths:
     eyes: float
     teeth: float
     gums: float
+    tongue: float
 
 
 class RigParts:
@@ -82,6 +83,8 @@ class RigParts:
         around = np.concatenate([surface.points for surface in self.lips])
         self.lip_edges = np.intersect1d(around, triangles[materials == "lips"])
         self.lip_points = self.lip_edges[self.teeth.depths(rest, self.lip_edges, NEAR) == 0]
+        self.tongue = Surface(triangles[materials == "tongue"])
+        self.tongue_points = self.tongue.points[self.teeth.depths(rest, self.tongue.points, NEAR) == 0]
         outer = materials == "skin"
         outer &= label[triangles[:, 0]] == label[avatar.landmark_vertices[0]]
         hard = np.unique(triangles[np.isin(materials, ("teeth", "gums"))])
@@ -102,6 +105,10 @@ class RigParts:
             eyes=eyes,
             teeth=_deepest(self.teeth.depths(posed, self.lip_points, NEAR)),
             gums=_deepest(self.outer.depths(posed, self.hard, 3 * NEAR, borders=False)),
+            tongue=max(
+                _deepest(self.tongue.depths(posed, self.lip_points, NEAR)),
+                _deepest(self.teeth.depths(posed, self.tongue_points, NEAR)),
+            ),
         )
 
 
