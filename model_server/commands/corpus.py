@@ -1,4 +1,4 @@
-"""``dreamtalk corpus``: make speech to train on, perform it, list its voices, add a studio's own recordings."""
+"""``dreamtalk corpus``: make speech and heads to train on, perform, list voices, add a studio's own recordings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from model_server.training.speech_corpus.build import VoiceReport
     from model_server.training.speech_corpus.voice import Voice
 
-SUMMARY = "Make speech to train on, perform it, list its voices, add your own recordings."
+SUMMARY = "Make speech and heads to train on, perform it, list its voices, add your own recordings."
 EXAMPLE = "dreamtalk corpus build --hours 2 --voices flite_slt flite_rms --jobs 2"
 _EXTRA = ("pocketsphinx", "soundfile", "soxr")
 SPEECH, SESSIONS = "speech_corpus", "sessions"
@@ -34,7 +34,7 @@ _REFUSED_SHOWN = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the four actions and their options."""
+    """Add the five actions and their options."""
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     build = actions.add_parser("build", help="make voices and sessions; what is there stays, a stopped run goes on")
     build.add_argument(
@@ -72,6 +72,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     adding.add_argument("--emotion", metavar="NAME:AMOUNT", help="what is acted where the layout does not tell")
     adding.add_argument("--lang", default="en", help="what is spoken where the layout does not tell (default: en)")
     adding.add_argument("--model", type=Path, metavar="FILE", help="face_landmarker.task, to capture videos with")
+    heads = actions.add_parser("heads", help="render people of the avatar: what Face-vid2vid learns from")
+    heads.add_argument("--people", type=_whole, default=200, help="how many in all; those there stay (default: 200)")
+    heads.add_argument("--frames", type=_whole, default=32, help="pictures of each (default: 32)")
+    heads.add_argument("--size", type=_whole, default=256, help="pixels of a picture's side (default: 256)")
+    heads.add_argument(
+        "--jobs", type=_whole, default=os.cpu_count() or 1, help="processes at once (default: all cores)"
+    )
+    heads.add_argument("--seed", type=options.seed, default=0, help="same seed, same people (default: 0)")
     for action in (listing, adding):
         options.add_json_option(action)
     for action, run_action, out in (
@@ -79,6 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         (performing, _perform, "runs/performances"),
         (listing, _list, "runs"),
         (adding, _add, "runs/performances"),
+        (heads, _heads, "runs/heads"),
     ):
         action.add_argument("--out", type=Path, default=Path(out), help=f"folder of what is made (default: {out})")
         action.set_defaults(action=run_action, action_parser=action)
@@ -117,6 +126,26 @@ def _perform(arguments: argparse.Namespace) -> int:
             total += seconds
             print(f"{path.name}: {seconds:.0f} s", flush=True)
     print(f"{arguments.out}: {total / 3600:.1f} hours of new performances")
+    return 0
+
+
+def _heads(arguments: argparse.Namespace) -> int:
+    """Render the people that are not there yet."""
+    from model_server.training.face_vid2vid.heads import make_heads
+
+    count = 0
+    with (
+        counted_bar("Heads") as advance,
+        closing(
+            make_heads(
+                arguments.out, arguments.people, arguments.frames, arguments.size, arguments.seed, arguments.jobs
+            )
+        ) as making,
+    ):
+        for path in making:
+            count += 1
+            advance(count, arguments.people, path.name)
+    print(f"{arguments.out}: {count} new people")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""``dreamtalk train``: train the speech encoder, EmoDiff and lip refinement."""
+"""``dreamtalk train``: train the speech encoder, EmoDiff, lip refinement and Face-vid2vid."""
 
 from __future__ import annotations
 
@@ -23,13 +23,15 @@ SUMMARY = "Train the models, or train them further on your own data; a run that 
 EXAMPLE = "dreamtalk train emodiff --data performances/ --minutes 60 -o my_emodiff.safetensors"
 
 _MODELS = ("encoder", "emodiff", "lips")
+_ALONE = ("face-vid2vid",)
+"""Trained by name only: animating needs no such weights."""
 _RUNS = Path("runs/training")
 _LINE_EVERY = 60.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("model", choices=(*_MODELS, "all"), help="which model; 'all' trains one after the other")
+    parser.add_argument("model", choices=(*_MODELS, *_ALONE, "all"), help="which model; 'all' trains the first three")
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings (TOML); see docs/training.md")
     parser.add_argument(
         "--set",
@@ -43,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="FOLDER",
-        help="performances, or sessions for the encoder; files named *.held_out.npz are for validation",
+        help="performances, sessions (encoder) or clips (face-vid2vid); *.held_out.npz are for validation",
     )
     parser.add_argument("--from", dest="start", type=Path, metavar="WEIGHTS", help="start from these weights")
     parser.add_argument("--minutes", type=float, help="stop after this much time (each model)")

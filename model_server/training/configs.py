@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from model_server.models.emodiff import EmoDiffConfig
+from model_server.models.face_vid2vid.config import FaceVid2VidConfig
 from model_server.models.lip_refiner import LipRefinerConfig
 from model_server.models.speech_encoder import SpeechEncoderConfig
 
@@ -22,6 +23,7 @@ class LoopConfig:
         schedule: the rate after that. "cosine" falls to a fiftieth over all steps, "time" over the minutes that the
             run was given, "constant" stays.
         weight_decay: AdamW's decay of weights.
+        momentum: AdamW's decay of the mean gradient; adversarial training wants 0.5.
         average: decay of the moving average of the weights; the average is what is validated and shipped.
         clip: limit of the gradient's norm.
         validate_every: steps between validations, each with a checkpoint.
@@ -36,6 +38,7 @@ class LoopConfig:
     warm_up: int = 300
     schedule: Literal["cosine", "time", "constant"] = "cosine"
     weight_decay: float = 0.01
+    momentum: float = 0.9
     average: float = 0.999
     clip: float = 1.0
     validate_every: int = 500
@@ -47,8 +50,9 @@ class LoopConfig:
         for name in ("steps", "batch", "warm_up", "validate_every", "learning_rate", "clip"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be above 0, not {getattr(self, name)}")
-        if not 0 <= self.average < 1:
-            raise ValueError(f"average must be at least 0 and below 1, not {self.average}")
+        for name in ("average", "momentum"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 0 and below 1, not {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
@@ -148,3 +152,83 @@ class EncoderTraining:
         )
     )
     data: SpeechData = field(default_factory=SpeechData)
+
+
+@dataclass(frozen=True)
+class FaceData:
+    """What Face-vid2vid learns from.
+
+    Attributes:
+        folders: folders of clips, rendered or cut from videos; files named *.held_out.npz are for validation.
+        vgg: torchvision's weights of VGG19 for perceptual loss; without them fixed filters are compared.
+    """
+
+    folders: tuple[str, ...] = ("runs/heads",)
+    vgg: str = ""
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """How much each loss counts; the paper's weights where it has the loss.
+
+    Attributes:
+        perceptual: how alike the pictures look.
+        adversarial: whether they look real to the discriminator; 0 trains without it (in one process only).
+        matching: how alike the discriminator finds them.
+        discriminator: the discriminator's own loss.
+        equivariance: keypoints follow a distorted picture.
+        keypoint_prior: keypoints keep apart, at a middle depth; for clips of videos.
+        pose: angles of the head, in bins of 3 degrees.
+        expression: expressions are small.
+        keypoints: placed keypoints, where they are known.
+        canonical: canonical keypoints, where they are known.
+        translation: the head's move, where it is known.
+        flow: where the points of the surface come from, where it is known.
+        sizes: sizes at which pictures are compared.
+        true_keypoints: share of training steps that draw from the known keypoints instead of those found.
+        rendered_share: share of training steps on rendered heads where there are videos too.
+    """
+
+    perceptual: float = 10.0
+    adversarial: float = 1.0
+    matching: float = 10.0
+    discriminator: float = 1.0
+    equivariance: float = 20.0
+    keypoint_prior: float = 10.0
+    pose: float = 20.0
+    expression: float = 5.0
+    keypoints: float = 50.0
+    canonical: float = 50.0
+    translation: float = 20.0
+    flow: float = 20.0
+    sizes: int = 4
+    true_keypoints: float = 0.5
+    rendered_share: float = 0.5
+
+
+@dataclass(frozen=True)
+class FaceVid2VidTraining:
+    """Settings of Face-vid2vid's training.
+
+    Attributes:
+        model: the networks.
+        loop: the training.
+        data: the clips.
+        weights: the losses.
+    """
+
+    model: FaceVid2VidConfig = field(default_factory=FaceVid2VidConfig)
+    loop: LoopConfig = field(
+        default_factory=lambda: LoopConfig(
+            steps=500_000,
+            batch=8,
+            learning_rate=2e-4,
+            warm_up=1000,
+            weight_decay=0.0,
+            momentum=0.5,
+            clip=100.0,
+            validate_every=2000,
+        )
+    )
+    data: FaceData = field(default_factory=FaceData)
+    weights: LossWeights = field(default_factory=LossWeights)

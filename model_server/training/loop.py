@@ -266,7 +266,7 @@ def _begin(model: nn.Module, config: LoopConfig, last: Path, compute: Compute, p
     averaged = copy.deepcopy(model).eval().requires_grad_(False)
     model.requires_grad_(True)
     optimiser = torch.optim.AdamW(
-        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.98)
+        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, betas=(config.momentum, 0.98)
     )
     # Each process draws its own examples.
     generator = torch.Generator().manual_seed(config.seed + 1_000_003 * processes.rank)

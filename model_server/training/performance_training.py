@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -27,6 +29,7 @@ class Prepared:
         validate: measures the model on held-out examples.
         facts: what is to be kept in the weights file about the data.
         decides: the validation figure that is lowest for the best weights.
+        picture: draws (H, W, 3) uint8 RGB samples of the averaged model for the run's folder; None for no picture.
     """
 
     model: nn.Module
@@ -34,6 +37,7 @@ class Prepared:
     validate: Validate
     facts: Mapping[str, Any]
     decides: str = "validation_loss"
+    picture: Callable[[nn.Module], npt.NDArray[np.uint8]] | None = None
 
 
 def validation(loss: Loss) -> Validate:

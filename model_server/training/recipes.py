@@ -1,8 +1,8 @@
 """From settings to trained weights: one recipe a model, one folder a run.
 
 A run's folder holds ``config.toml`` (its settings), ``log.csv`` and ``curves.png`` (its figures), ``last.pt`` (what it
-needs to go on), ``best.safetensors`` and ``last.safetensors`` (averaged weights), and ``tensorboard`` where that is
-installed.
+needs to go on), ``best.safetensors`` and ``last.safetensors`` (averaged weights), ``samples.png`` of models that draw,
+and ``tensorboard`` where that is installed.
 """
 
 from __future__ import annotations
@@ -14,22 +14,25 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from PIL import Image
 from torch import nn
 
 from model_server.config_io import differences, merge_setting, parse_config, read_config, read_table, write_config
 from model_server.errors import ConfigError
 from model_server.models.checkpoint import load_checkpoint, save_checkpoint
 from model_server.models.emodiff import EmoDiff
+from model_server.models.face_vid2vid import FaceVid2Vid
+from model_server.models.face_vid2vid.discriminator import Adversaries
 from model_server.models.lip_refiner import LipRefiner
 from model_server.models.speech_encoder import SpeechEncoder
 
 from . import train_emodiff, train_lips
 from .compute import choose_compute
-from .configs import EmoDiffTraining, EncoderTraining, LipTraining
+from .configs import EmoDiffTraining, EncoderTraining, FaceVid2VidTraining, LipTraining
 from .loop import Ending, Moment, read_checkpoint, train
 from .performance_training import Prepared
 
-_RUN_FILES = ("config.toml", "log.csv", "curves.png", "last.pt", "best.safetensors", "last.safetensors")
+_RUN_FILES = ("config.toml", "log.csv", "curves.png", "last.pt", "best.safetensors", "last.safetensors", "samples.png")
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,14 @@ class Recipe:
         network: class of the network.
         prepare: makes the network, the loss and the validation from settings, start weights or None, a
             ``Compute`` and a progress callback or None.
+        part: what of the network the weights file holds, by name; None for all of it.
     """
 
     weights: str
     settings: type[Any]
     network: type[nn.Module]
     prepare: Callable[..., Prepared]
+    part: tuple[str, type[nn.Module]] | None = None
 
 
 def _prepare_encoder(*arguments: Any) -> Prepared:
@@ -57,10 +62,20 @@ def _prepare_encoder(*arguments: Any) -> Prepared:
     return prepare(*arguments)
 
 
+def _prepare_faces(*arguments: Any) -> Prepared:
+    # Drawing faces needs packages for pictures that training curves does without.
+    from .face_vid2vid.train import prepare
+
+    return prepare(*arguments)
+
+
 RECIPES: dict[str, Recipe] = {
     "encoder": Recipe("speech_encoder.safetensors", EncoderTraining, SpeechEncoder, _prepare_encoder),
     "emodiff": Recipe("emodiff.safetensors", EmoDiffTraining, EmoDiff, train_emodiff.prepare),
     "lips": Recipe("lip_refiner.safetensors", LipTraining, LipRefiner, train_lips.prepare),
+    "face-vid2vid": Recipe(
+        "face_vid2vid.safetensors", FaceVid2VidTraining, Adversaries, _prepare_faces, ("faces", FaceVid2Vid)
+    ),
 }
 """The models in the order in which they are trained."""
 
@@ -129,7 +144,10 @@ def carry_out(
     def save(averaged: nn.Module, kind: Literal["best", "last"], figures: Mapping[str, float]) -> None:
         path = order.folder / f"{kind}.safetensors"
         trained = {name: round(value, 6) for name, value in figures.items()}
-        save_checkpoint(averaged, config.model, path, {**prepared.facts, "training": trained})
+        stored = averaged if recipe.part is None else averaged.get_submodule(recipe.part[0])
+        save_checkpoint(stored, config.model, path, {**prepared.facts, "training": trained})
+        if kind == "last" and prepared.picture is not None:
+            Image.fromarray(prepared.picture(averaged)).save(order.folder / "samples.png")
         if kind == "best" and order.out is not None:
             order.out.parent.mkdir(parents=True, exist_ok=True)
             partial = order.out.with_suffix(".partial")
@@ -192,7 +210,7 @@ def _settings(order: Order, recipe: Recipe, resumed: bool) -> Any:
 
 def _start_from(path: Path, recipe: Recipe, config: Any) -> tuple[Any, nn.Module]:
     """Return settings with the sizes of the weights in ``path``, and the network, ready to be trained."""
-    network = load_checkpoint(path, recipe.network)
+    network = load_checkpoint(path, recipe.network if recipe.part is None else recipe.part[1])
     sizes: Any = network.config
     wanted = differences(config.model, type(config.model)())
     changed = [name for name in differences(config.model, sizes) if name in wanted]

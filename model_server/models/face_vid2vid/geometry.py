@@ -1,0 +1,103 @@
+"""Coordinates, rotations, heat maps and warps. Axes: x to the right, y down, z away from the viewer, -1 to 1."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+BIN_DEGREES = 3.0
+
+
+def coordinate_grid(shape: Sequence[int], corners: bool, like: Tensor) -> Tensor:
+    """Return the places of cells, (*shape, n) with x first, for a ``shape`` such as (depth, height, width).
+
+    Args:
+        shape: cells along each axis, x last.
+        corners: -1 and 1 are the centres of the border cells; else their outer edges, as ``grid_sample`` takes them.
+        like: tensor of the wanted device; the grid is float32.
+    """
+    axes = []
+    for count in shape:
+        steps = torch.arange(count, device=like.device, dtype=torch.float32)
+        axes.append(2 * steps / max(count - 1, 1) - 1 if corners else (2 * steps + 1) / count - 1)
+    return torch.stack(torch.meshgrid(*axes, indexing="ij")[::-1], dim=-1)
+
+
+def rotation_matrix(degrees: Tensor) -> Tensor:
+    """Return rotations (B, 3, 3) of pitch, yaw, roll (B, 3) in degrees: about x, y, z, pitch applied last."""
+    pitch, yaw, roll = (degrees * (math.pi / 180)).unbind(dim=1)
+    zero, one = torch.zeros_like(pitch), torch.ones_like(pitch)
+
+    def matrix(*entries: Tensor) -> Tensor:
+        return torch.stack(entries, dim=1).reshape(-1, 3, 3)
+
+    about_x = matrix(one, zero, zero, zero, pitch.cos(), -pitch.sin(), zero, pitch.sin(), pitch.cos())
+    about_y = matrix(yaw.cos(), zero, yaw.sin(), zero, one, zero, -yaw.sin(), zero, yaw.cos())
+    about_z = matrix(roll.cos(), -roll.sin(), zero, roll.sin(), roll.cos(), zero, zero, zero, one)
+    return about_x @ about_y @ about_z
+
+
+def rotation_degrees(rotation: Tensor) -> Tensor:
+    """Return pitch, yaw, roll (B, 3) in degrees of (B, 3, 3); undoes :func:`rotation_matrix` for yaw within ±90°."""
+    yaw = torch.asin(rotation[:, 0, 2].clamp(-1, 1))
+    pitch = torch.atan2(-rotation[:, 1, 2], rotation[:, 2, 2])
+    roll = torch.atan2(-rotation[:, 0, 1], rotation[:, 0, 0])
+    return torch.stack([pitch, yaw, roll], dim=1) * (180 / math.pi)
+
+
+def bins_to_degrees(logits: Tensor) -> Tensor:
+    """Return the expected angle (...) in degrees of scores (..., bins): 3 a bin, -99 at the first of 66."""
+    count = logits.shape[-1]
+    number = torch.arange(count, device=logits.device, dtype=torch.float32)
+    share = logits.float().softmax(dim=-1)
+    return (share * number).sum(dim=-1) * BIN_DEGREES - BIN_DEGREES * count / 2
+
+
+def degrees_to_bins(degrees: Tensor, count: int) -> Tensor:
+    """Return the nearest bin (...) int64 of angles in degrees; undoes :func:`bins_to_degrees` to half a bin."""
+    return ((degrees + BIN_DEGREES * count / 2) / BIN_DEGREES).round().long().clamp(0, count - 1)
+
+
+def place_keypoints(canonical: Tensor, rotation: Tensor, translation: Tensor, expression: Tensor) -> Tensor:
+    """Return (B, K, 3): ``canonical`` (B, K, 3) turned (B, 3, 3) and moved (B, 3), with ``expression`` (B, K, 3) added."""
+    return canonical @ rotation.transpose(1, 2) + translation[:, None] + expression
+
+
+def heat_maps(keypoints: Tensor, shape: Sequence[int], corners: bool, variance: float = 0.01) -> Tensor:
+    """Return Gaussians (B, K, *shape) about keypoints (B, K, 3), 1 at their middles.
+
+    The Gaussian of an axis-parallel grid is a product of three, which is quicker than a distance at every cell.
+    """
+    parts = []
+    for axis, count in zip((2, 1, 0), shape, strict=True):
+        line = coordinate_grid((count,), corners, keypoints)[:, 0]
+        parts.append(torch.exp(-0.5 * (line - keypoints[..., axis, None]) ** 2 / variance))
+    return parts[0][..., :, None, None] * parts[1][..., None, :, None] * parts[2][..., None, None, :]
+
+
+def sparse_flows(source: Tensor, driving: Tensor, turn: Tensor | None, shape: Sequence[int], corners: bool) -> Tensor:
+    """Return for each keypoint and, first, the background, where each cell comes from: (B, K + 1, *shape, 3).
+
+    Args:
+        source: (B, K, 3) keypoints of the source picture.
+        driving: (B, K, 3) keypoints of the wanted picture.
+        turn: (B, 3, 3) rotation from the wanted head to the source's; None to shift only.
+        shape: depth, height and width.
+        corners: as in :func:`coordinate_grid`.
+    """
+    grid = coordinate_grid(shape, corners, source)
+    offset = grid - driving[:, :, None, None, None]
+    if turn is not None:
+        offset = torch.einsum("bij,bkdhwj->bkdhwi", turn, offset)
+    moved = offset + source[:, :, None, None, None]
+    still = grid.expand(len(source), 1, *grid.shape)
+    return torch.cat([still, moved], dim=1)
+
+
+def warp(volume: Tensor, flow: Tensor) -> Tensor:
+    """Return ``volume`` (B, C, D, H, W) read at ``flow`` (B, D, H, W, 3)."""
+    return functional.grid_sample(volume, flow.to(volume.dtype), align_corners=False)
