@@ -41,7 +41,8 @@ def _right_ear() -> Part:
     skin = np.array(COLOURS["skin"])
     depth = np.clip((matrix @ np.append(np.repeat([row[2] for row in PROFILE], 20), [-7.0, -5.5])) / -6.0, 0, 1)
     colours = skin * (1 - np.outer(0.35 * depth, [0.7, 1.0, 1.0])) * np.array([1.0, 0.95, 0.94])
-    return Part(points, triangles, np.full(len(triangles), MATERIAL_NUMBER["skin"]), colours)
+    # The profile runs from the back to the hollow: the tube is inside out.
+    return Part(points, triangles[:, ::-1], np.full(len(triangles), MATERIAL_NUMBER["skin"]), colours)
 
 
 def _ring(back: Floats, up: Floats, size: float, flare_share: float, millimetres: float) -> Floats:

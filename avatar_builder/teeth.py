@@ -147,7 +147,7 @@ def _gum(arch: Arch) -> Part:
         rings[:, number] = place + normal * across[:, None] + np.stack([0 * height, height, 0 * height], axis=1)
     points, triangles = tube(rings)
     fields = with_jaw(points) if arch.up < 0 else {}
-    return plain_part(points, triangles if arch.up > 0 else triangles[:, ::-1], "gums", fields)
+    return plain_part(points, triangles if arch.up < 0 else triangles[:, ::-1], "gums", fields)
 
 
 def teeth() -> list[Part]:

@@ -79,7 +79,7 @@ def tongue() -> Part:
     fields["tongueOut"] = way
     return Part(
         points,
-        triangles[:, ::-1],
+        triangles,
         np.full(len(triangles), MATERIAL_NUMBER["tongue"]),
         _colours(points, share),
         fields,

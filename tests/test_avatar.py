@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from blendshape_rigs.arkit import ARKIT_COUNT, ARKIT_INDEX, ARKIT_NAMES, MIRROR_PAIRS
@@ -402,3 +404,18 @@ def test_builder_makes_the_same_bytes(tmp_path: Path) -> None:
     np.testing.assert_allclose(made.face_uvs, packaged.face_uvs, atol=2e-3)
     for name in ("triangles", "triangle_materials", "landmark_vertices", "upper_lip", "lower_lip"):
         np.testing.assert_array_equal(getattr(made, name), getattr(packaged, name), err_msg=name)
+
+
+def test_closed_parts_face_outward(avatar: ProxyAvatar) -> None:
+    rest, triangles = avatar.vertices.astype(np.float64), avatar.triangles
+    edges = np.sort(triangles[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+    unique, uses = np.unique(edges, axis=0, return_counts=True)
+    links = coo_matrix((np.ones(len(unique)), unique.T), shape=(len(rest), len(rest)))
+    part = connected_components(links, directed=False)[1]
+    opened = np.unique(part[unique[uses == 1].ravel()])
+    corners = rest[triangles]
+    volume = np.einsum("fx,fx->f", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])) / 6
+    total = np.bincount(part[triangles[:, 0]], volume, minlength=part.max() + 1)
+    closed = np.setdiff1d(np.unique(part[triangles[:, 0]]), opened)
+    assert len(closed) >= 24 + 2 + 1 + 2, "teeth, gums, tongue, ears"
+    assert np.all(total[closed] > 0), "engines that cull back faces would show holes"
