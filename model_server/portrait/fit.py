@@ -142,7 +142,7 @@ def fit_portrait(photo: Photo, rig: LandmarkRig, choice: FaceChoice | None = Non
         face, count = _placed_face(choice.landmarks, photo, rig), 1
     else:
         faces = detect_faces(photo.pixels)
-        face, count = _chosen_face(faces, photo.name, choice.index), len(faces)
+        face, count = chosen_face(faces, photo.name, choice.index), len(faces)
     width = float(np.ptp(face[:, 0]))
     if width < MINIMUM_FACE_PIXELS:
         raise PortraitError(
@@ -159,8 +159,12 @@ def fit_portrait(photo: Photo, rig: LandmarkRig, choice: FaceChoice | None = Non
     return fit
 
 
-def _chosen_face(faces: list[Floats], name: str, index: int | None) -> Floats:
-    """Return the landmarks of the face number ``index`` from the left, from 0; None is the largest."""
+def chosen_face(faces: list[Floats], name: str, index: int | None) -> Floats:
+    """Return the landmarks of the face number ``index`` from the left, from 0; None is the largest.
+
+    Raises:
+        PortraitError: for no faces, or no face of that number.
+    """
     if not faces:
         raise PortraitError(
             f"no face was found in '{name}'; give a photograph with one face, seen from the front, well lit, or say "

@@ -22,11 +22,12 @@ import numpy.typing as npt
 from scipy.interpolate import RBFInterpolator
 
 from blendshape_rigs.arkit import ARKIT_COUNT, ARKIT_INDEX
+from blendshape_rigs.avatar import load_proxy_avatar
 from blendshape_rigs.face_mesh import LANDMARKS
 from model_server.errors import ExportError, PortraitError
 
 from .arrays import Floats, Reals
-from .fit import detector_view, with_irises
+from .fit import chosen_face, detect_faces, detector_view, with_irises
 from .photo import Photo, animated_size, fitting_scale
 from .rig import LandmarkRig
 from .topology import IRIS_CENTRES, LANDMARKS_WITH_IRISES
@@ -102,29 +103,37 @@ def parse_landmarks(document: object, photo: Photo, rig: LandmarkRig, name: str 
     return np.asarray(scale * mesh, np.float32)
 
 
-def write_landmarks(path: Path, size: tuple[int, int], landmarks: Reals | None, rig: LandmarkRig) -> None:
-    """Write named points, to be corrected by hand, of a picture of ``size`` (width, height).
+def write_found_landmarks(path: Path, photo: Photo, index: int | None = None) -> bool:
+    """Write named points of ``photo``, to be corrected by hand; return whether a face was found.
 
     Args:
         path: JSON file to write.
-        size: of the picture in which the landmarks count their pixels.
-        landmarks: (478, 2) pixels, or None for the proxy avatar's in the middle of the picture.
-        rig: the proxy avatar's landmarks.
+        photo: the photograph; the points count the pixels of its source, before it was made to fit.
+        index: which of several faces, from the left, from 0; None is the largest.
+
+    Where no face is found the points are the proxy avatar's, in the middle of the picture.
 
     Raises:
+        PortraitError: for no face of that number.
         ExportError: when the file cannot be written.
     """
-    if landmarks is None:
-        flat = detector_view(rig.rest)[:, :2] * [1, -1]
+    width, height = photo.source_size or photo.pixels.shape[1::-1]
+    size = np.array([width, height], np.float64)
+    faces = detect_faces(photo.pixels)
+    if faces:
+        face = chosen_face(faces, photo.name, index)
+        placed = face[:, :2] * [1, -1] / fitting_scale(width, height)
+    else:
+        flat = detector_view(LandmarkRig.from_avatar(load_proxy_avatar()).rest)[:, :2] * [1, -1]
         span = np.ptp(flat, axis=0)
-        placed = (flat - flat.min(axis=0) - span / 2) * 0.5 * min(size / span) + np.array(size) / 2
-        landmarks = with_irises(placed)
-    points = {name: [round(float(x), 1) for x in landmarks[index]] for name, index in POINTS.items()}
+        placed = with_irises((flat - flat.min(axis=0) - span / 2) * 0.5 * (size / span).min() + size / 2)
+    points = {name: [round(float(x), 1) for x in placed[index]] for name, index in POINTS.items()}
     rows = ",\n".join(f"  {json.dumps(name)}: {json.dumps(point)}" for name, point in points.items())
     try:
-        path.write_text(f'{{"size": {json.dumps(list(size))}, "points": {{\n{rows}\n}}}}\n', encoding="utf-8")
+        path.write_text(f'{{"size": [{width}, {height}], "points": {{\n{rows}\n}}}}\n', encoding="utf-8")
     except OSError as error:
         raise ExportError(f"'{path}' cannot be written: {error.strerror}; choose another place") from error
+    return bool(faces)
 
 
 def _scale(size: Any, photo: Photo, name: str) -> float:

@@ -31,11 +31,13 @@ class Photo:
         name: what messages call it.
         pixels: (H, W, 3) uint8 sRGB; H and W are even, at most 1920 x 1080 or 1080 x 1920.
         opacity: (H, W) uint8 of a picture with an alpha channel, else None.
+        source_size: width and height in pixels of the picture before it was made to fit; None when not known.
     """
 
     name: str
     pixels: Bytes
     opacity: Bytes | None = None
+    source_size: tuple[int, int] | None = None
 
 
 def read_photo(path: str | Path) -> Photo:
@@ -82,11 +84,11 @@ def photo_from_array(pixels: Bytes, name: str = "photo") -> Photo:
     # Video needs even sides: one row or column is a smaller loss than resampling everything.
     pixels = pixels[: pixels.shape[0] // 2 * 2, : pixels.shape[1] // 2 * 2]
     if pixels.shape[2] == 3:
-        return Photo(name, np.ascontiguousarray(pixels))
+        return Photo(name, np.ascontiguousarray(pixels), None, (width, height))
     opacity = pixels[:, :, 3:].astype(np.float32) / 255
     laid = pixels[:, :, :3] * opacity + _BACKDROP * (1 - opacity)
     whole = opacity.min() > 0.99
-    return Photo(name, np.round(laid).astype(np.uint8), None if whole else pixels[:, :, 3].copy())
+    return Photo(name, np.round(laid).astype(np.uint8), None if whole else pixels[:, :, 3].copy(), (width, height))
 
 
 def fitting_scale(width: int, height: int) -> float:
