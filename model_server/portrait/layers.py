@@ -1,4 +1,4 @@
-"""Splits a photograph into a person and what lies behind: matte, background, premultiplied person layer."""
+"""Small tools for painting: filling from what is known, patches, polygons."""
 
 from __future__ import annotations
 
@@ -8,59 +8,6 @@ import cv2
 import numpy as np
 
 from .arrays import Bytes, Floats
-from .fit import PortraitFit, without_native_noise
-from .photo import Photo
-
-_BACKGROUND_GAP = 0.03  # face widths beyond the matte where stray hair still colours the background
-
-
-@dataclass(frozen=True)
-class PersonLayers:
-    """A photograph as ``person + background * (1 - alpha)``, exact to one grey level where nothing moves.
-
-    Attributes:
-        person: (H, W, 4) uint8, colour already multiplied by alpha, and alpha.
-        background: (H, W, 3) uint8, the person painted out.
-    """
-
-    person: Bytes
-    background: Bytes
-
-
-def person_matte(photo: Photo, fit: PortraitFit) -> Floats:
-    """Return (H, W) float32 in [0, 1]: the photograph's own opacity, or the person segmented from the background."""
-    if photo.opacity is not None:
-        return photo.opacity.astype(np.float32) / 255
-    from mediapipe.python.solutions.selfie_segmentation import SelfieSegmentation
-
-    with without_native_noise(), SelfieSegmentation(model_selection=0) as segmentation:
-        rough = segmentation.process(photo.pixels).segmentation_mask
-    rough = np.ascontiguousarray(rough, np.float32)
-    # The network's matte is coarse; the photograph's own edges sharpen it.
-    radius = max(2, round(0.05 * fit.face_width))
-    guide = photo.pixels.astype(np.float32) / 255
-    fine = cv2.ximgproc.guidedFilter(guide, rough, radius, 1e-3)
-    matte = np.clip((fine - 0.15) / 0.7, 0, 1)
-    # The inside of the face is the person whatever the network thinks; its edge is the matte's to find.
-    middle = fit.points.mean(axis=0)
-    hull = cv2.convexHull(np.round(middle + 0.9 * (fit.points - middle)).astype(np.int32))
-    face = cv2.fillConvexPoly(np.zeros(matte.shape, np.float32), hull, 1.0)
-    soft = cv2.GaussianBlur(face, (0, 0), 0.02 * fit.face_width)
-    return np.asarray(np.maximum(matte, soft), np.float32)
-
-
-def split_layers(photo: Photo, matte: Floats, face_width: float) -> PersonLayers:
-    """Return the person and the painted-out background of ``photo`` for a matte (H, W) in [0, 1]."""
-    gap = 2 * max(1, round(_BACKGROUND_GAP * face_width)) + 1
-    unknown = cv2.dilate((matte > 0.02).astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (gap, gap)))
-    filled = fill_from_known(photo.pixels.astype(np.float32), 1.0 - unknown)
-    # Where the photograph is darker than the background, more of the person must be in front of it.
-    darker = 1 - (photo.pixels / np.maximum(filled, 1)).min(axis=2)
-    alpha = np.ceil(np.clip(np.maximum(matte, darker * unknown), 0, 1) * 255) / 255
-    background = np.floor(np.clip(filled, 0, 255))
-    person = photo.pixels - (1 - alpha)[:, :, None] * background
-    stacked = np.concatenate([np.clip(np.round(person), 0, 255), alpha[:, :, None] * 255], axis=2)
-    return PersonLayers(np.round(stacked).astype(np.uint8), background.astype(np.uint8))
 
 
 def fill_from_known(image: Floats, known: Floats) -> Floats:

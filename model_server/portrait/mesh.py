@@ -11,6 +11,7 @@ from blendshape_rigs.face_mesh import FACE_OVAL, LANDMARKS
 
 from .arrays import Floats, Ints, Reals
 from .fit import PortraitFit
+from .matte import PersonMatte
 from .topology import CHIN, face_triangles, hole_triangles
 
 RING_SCALES = (1.06, 1.14, 1.25, 1.4, 1.6)
@@ -43,18 +44,18 @@ class PortraitMesh:
     roi: tuple[int, int, int, int]
 
 
-def build_mesh(fit: PortraitFit, matte: Floats, pivot: Floats) -> PortraitMesh:
+def build_mesh(fit: PortraitFit, matte: PersonMatte, pivot: Floats) -> PortraitMesh:
     """Return the mesh of a portrait.
 
     Args:
         fit: the measured face.
-        matte: (H, W) float32 in [0, 1], the person.
+        matte: the person.
         pivot: (3,) pixels in camera axes, where the head turns.
     """
     landmarks = fit.landmarks[:LANDMARKS]
     oval = landmarks[list(FACE_OVAL), :2]
     centre = oval.mean(axis=0)
-    region = _moving_region(fit, matte)
+    region = _moving_region(fit, matte.alpha)
     rings = np.concatenate([centre + (oval - centre) * scale for scale in RING_SCALES])
     grid = _grid(region, fit.face_width * _GRID_FACES, centre, oval)
     outer = np.concatenate([oval, rings, grid])

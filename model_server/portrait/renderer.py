@@ -10,10 +10,12 @@ from blendshape_rigs.avatar import load_proxy_avatar
 from .arrays import Bytes, Floats, Reals
 from .eye_rig import EyeRig
 from .fit import FaceChoice, fit_portrait
-from .layers import PersonLayers, person_matte, split_layers
+from .matte import person_matte
+from .lip_line import with_lip_line
 from .mesh import build_mesh
 from .motion import PortraitMotion, in_picture, mouth_activity
 from .mouth_rig import MouthRig
+from .person import PersonLayers, split_layers
 from .photo import Photo
 from .rig import LandmarkRig
 from .warp import MeshWarp
@@ -34,7 +36,7 @@ class PortraitRenderer:
     def __init__(self, photo: Photo, rig: LandmarkRig | None = None, *, choice: FaceChoice | None = None) -> None:
         rig = rig or LandmarkRig.from_avatar(load_proxy_avatar())
         self.photo, self._rig = photo, rig
-        self.fit = fit_portrait(photo, rig, choice)
+        self.fit = with_lip_line(photo.pixels, fit_portrait(photo, rig, choice))
         matte = person_matte(photo, self.fit)
         mesh = build_mesh(self.fit, matte, self.fit.to_camera(rig.neck_pivot))
         self.motion = PortraitMotion(self.fit, mesh, rig)
@@ -79,19 +81,21 @@ class PortraitRenderer:
         points = in_picture(moved)
 
         mouth = self._mouth.pose(values, activity, shaped, points, rotation, move)
-        person = self._layers.person.copy()
-        self._eyes.paint(person, values)
-        self._mouth.prepare(person, mouth)
+        border = self._layers.border
+        layer = self._layers.person.copy()
+        inner = layer[border:-border, border:-border]
+        self._eyes.paint(inner, values)
+        self._mouth.prepare(inner, mouth)
 
         frame = self.photo.pixels.copy()
-        frame[self._region] = self._warped(person, points, moved[:, 2])
+        frame[self._region] = self._warped(layer, points, moved[:, 2])
         self._mouth.draw(frame, mouth)
         return frame
 
     def _warped(self, person: Bytes, points: Floats, depth: Floats) -> Bytes:
         column, row = self._warp.maps(points - self._corner, depth)
-        column += self._corner[0]
-        row += self._corner[1]
+        column += self._corner[0] + self._layers.border
+        row += self._corner[1] + self._layers.border
         person = cv2.remap(person, column, row, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         behind = cv2.cvtColor(255 - person[:, :, 3], cv2.COLOR_GRAY2BGR)
         seen = cv2.multiply(np.ascontiguousarray(self._layers.background[self._region]), behind, scale=1 / 255)
