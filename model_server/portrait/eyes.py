@@ -10,8 +10,9 @@ import numpy as np
 from .arrays import Bytes, Floats
 from .eyes_ball import Eyeball
 from .eyes_lids import LidPlace, Lids
-from .eyes_shape import EyeShape, smooth_step
+from .eyes_shape import EyeShape, smooth_step, with_seen_white
 
+_HANG = 0.05  # of the eye's width
 SHUT_BELOW = 0.11  # height over width of an eye: below this the photograph shows it shut
 
 
@@ -49,8 +50,9 @@ class Eye:
     def __init__(
         self, pixels: Bytes, shape: EyeShape, iris: Floats, iris_radius: float, foreign: Floats, grain: Floats
     ) -> None:
-        self._shape = shape
         crop = np.ascontiguousarray(pixels[shape.area], np.float32)
+        shape = with_seen_white(shape, crop)
+        self._shape = shape
         self._keep = np.ascontiguousarray(foreign[shape.area], np.float32)
         self.shut = shape.openness < SHUT_BELOW
         if self.shut:
@@ -74,9 +76,12 @@ class Eye:
 
     def _posed(self, pose: EyePose) -> Floats:
         shape = self._shape
-        upper = shape.upper + max(pose.fall, 0.0) * shape.gap - pose.rise * self._raised
-        lower = np.maximum(shape.lower - pose.lift * shape.gap, upper)
-        place = LidPlace(upper, lower, float(np.clip(pose.fall + pose.lift, 0, 1)), pose.squint)
+        closing = float(np.clip(pose.fall + pose.lift, 0, 1))
+        # Shut lids meet near the lower lid, on a line that hangs a little.
+        hang = _HANG * closing**2 * shape.width * self._raised
+        upper = shape.upper + max(pose.fall, 0.0) * shape.gap - pose.rise * self._raised + hang
+        lower = np.maximum(shape.lower - pose.lift * shape.gap + hang, upper)
+        place = LidPlace(upper, lower, closing, pose.squint)
         skin = self._lids.skin_at(place)
         open_by = np.clip(lower - upper, 0, 1)
         between = np.clip(np.minimum(shape.v - upper, lower - shape.v) + 0.5, 0, 1) * open_by

@@ -50,6 +50,8 @@ class Lids:
         self._photo, self._shape, self._grain = crop, shape, grain
         y, x = np.mgrid[: crop.shape[0], : crop.shape[1]].astype(np.float32)
         self._x, self._y = x, y
+        across = shape.u / shape.width
+        self._outward = np.asarray(across if shape.outer_right else 1 - across, np.float32)
         self.skin = self._skin_around(crop, foreign)
         self._lash, self.lash_colour = self._lashes_of(crop)
         strip = shape.upper - shape.fold
@@ -80,9 +82,11 @@ class Lids:
         source = np.where(shape.v > place.upper, np.where(shape.v > shape.bottom, shape.v, below), source)
         skin = self._sampled(self._bare, source)
 
+        drawn_out = smooth_step((stretch - 1.1) / 1.5)
         on_lid = smooth_step((shape.v - fold) / np.maximum(0.45 * (place.upper - fold), 1))
         on_lid *= shape.v < place.upper + 1
-        weight = smooth_step((stretch - 1.15) / 1.2) * np.maximum(on_lid, 0.6 * place.closing * (shape.v > fold))
+        in_fold = 0.6 * place.closing * smooth_step((shape.v - fold) / (0.1 * shape.width) + 0.5)
+        weight = drawn_out * np.maximum(on_lid, in_fold)
         skin += (self._lid_at(place, fold, fall) - skin) * weight[:, :, None]
         if place.squint > 0:
             skin *= self._swelling(place)[:, :, None]
@@ -92,10 +96,10 @@ class Lids:
         """Return ``picture`` (h, w, 3) with the upper lashes, which turn down as the lid falls."""
         shape, closing = self._shape, place.closing
         height = place.upper - shape.v
-        upright = float(np.clip(1 - 1.6 * closing, 0.12, 1))
+        upright = float(np.clip(1 - 1.2 * closing, 0.4, 1))
         source = shape.upper - height / upright
         own = self._sampled(self._lash, source) * (shape.v < place.upper + 1)
-        cover = own * float(1 - smooth_step(np.float32((closing - 0.35) / 0.4)))
+        cover = own * float(1 - smooth_step(np.float32((closing - 0.1) / 0.4)))
         colour = self._sampled(self._photo, source)
         result = picture + (colour - picture) * cover[:, :, None]
         drawn = self._drawn_lashes(-height, closing)
@@ -129,16 +133,19 @@ class Lids:
 
     def _drawn_lashes(self, below: Floats, closing: float) -> Floats:
         """Return (h, w) coverage of the fallen lid's lash line and of single lashes that hang ``below`` its edge."""
-        shown = float(smooth_step(np.float32((closing - 0.2) / 0.6)))
+        shown = float(smooth_step(np.float32((closing - 0.05) / 0.5)))
         if shown == 0:
             return np.zeros_like(below)
         shape, width = self._shape, self._shape.width
-        across = np.clip(shape.u / width, 0, 1)
-        present = smooth_step(np.minimum(across, 1 - across) / 0.12 + 0.15) * (shape.gap > 0)
+        across = shape.u / width
+        # The line runs on past the corners and thins out there; towards the nose there are few lashes.
+        present = smooth_step((np.minimum(across, 1 - across) + 0.1) / 0.3)
+        lashed = smooth_step((self._outward + 0.05) / 0.45) * smooth_step((1.04 - self._outward) / 0.12)
         soft = max(0.6, 0.012 * width)
-        line = np.maximum(0.35 * self._thickness, 0.012 * width)
-        strength = _FAINTEST + (1 - _FAINTEST) * self._density
-        core = np.exp(-np.square(np.maximum(np.abs(below - 0.3 * line) - 0.35 * line, 0) / soft)) * strength
+        line = np.maximum(0.28 * self._thickness, 0.012 * width) * (0.5 + 0.5 * present)
+        strength = _FAINTEST + (0.8 - _FAINTEST) * self._density
+        from_line = np.maximum(np.abs(below - 0.3 * line) - 0.35 * line, 0)
+        core = np.exp(-np.square(from_line / soft)) * strength * (0.6 + 0.4 * lashed)
         reach = 0.5 * self._thickness + 0.045 * width
         # Lashes fan out from the middle of the lid, each with its own slant and length.
         along = (across - 0.5) * (1 - 0.35 * np.clip(below / width, 0, 0.3)) / _LASH_EVERY
@@ -152,7 +159,7 @@ class Lids:
         single = smooth_step((thick - np.abs(along - number - centre)) * every / 1.2 + 0.5)
         melted = float(np.clip((every - _FEWEST_PIXELS + 1) / 1.5, 0, 1))
         single = single * melted + 0.4 * (1 - melted)
-        hanging = single * (1 - smooth_step(done)) * (below > 0) * strength * self._density**0.5
+        hanging = single * (1 - smooth_step(done)) * (below > 0) * strength * lashed
         return np.asarray(np.maximum(core, 0.85 * hanging) * present * shown, np.float32)
 
     def _skin_around(self, crop: Floats, foreign: Floats) -> Floats:
@@ -165,7 +172,8 @@ class Lids:
         near = (known > 0) & (foreign < 0.2)
         usual = np.median(brightness[near]) if near.any() else np.median(brightness)
         # Brow hair, the frame of glasses and the hair of the head are darker than skin.
-        known *= smooth_step((brightness / usual - 0.62) / 0.15) * (foreign < 0.2)
+        hair = (1 - smooth_step((brightness / usual - 0.62) / 0.15)) * (shape.v < shape.fold - 0.08 * width)
+        known *= (1 - hair) * (foreign < 0.2)
         filled = fill_from_known(crop, known if known.any() else np.ones_like(known))
         return np.asarray(cv2.GaussianBlur(filled, (0, 0), max(0.8, 0.06 * width)), np.float32)
 
@@ -174,15 +182,18 @@ class Lids:
         shape, width = self._shape, self._shape.width
         brightness, skin = crop.mean(axis=2), self.skin.mean(axis=2)
         height = shape.upper - shape.v
-        band = (height > -0.02 * width) & (height < _LASH_REACH * width) & (shape.u > 0) & (shape.u < width)
-        dark = float(np.percentile(brightness[band], 3)) if band.any() else float(skin.mean())
+        band = (height < _LASH_REACH * width) & (shape.u > 0) & (shape.u < width)
+        band &= height > 0.01 * width
+        dark = float(np.percentile(brightness[band], 6)) if band.any() else float(skin.mean())
         colour = crop[band & (brightness <= dark + 2)].mean(axis=0) if band.any() else self.skin.mean(axis=(0, 1))
         contrast = np.maximum(skin - dark, 40)
         cover = np.clip((skin - brightness) / contrast * 1.15 - 0.12, 0, 1)
-        window = smooth_step((_LASH_REACH * width - height) / (0.05 * width)) * (height > -1)
-        window *= smooth_step((shape.u + 0.12 * width) / (0.1 * width))
-        window *= smooth_step((1.12 * width - shape.u) / (0.1 * width))
-        return np.asarray(cover * window, np.float32), np.asarray(0.85 * colour, np.float32)
+        window = smooth_step((_LASH_REACH * width - height) / (0.05 * width)) * smooth_step((height + 1.5) / 1.5)
+        window *= smooth_step((self._outward + 0.1) / 0.1) * smooth_step((1.3 - self._outward) / 0.12)
+        # At the outer corner lashes reach past it and hang below.
+        hanging = smooth_step((self._outward - 0.95) / 0.05) * smooth_step((1.3 - self._outward) / 0.1)
+        window = np.maximum(window, hanging * smooth_step((0.12 * width - np.abs(height)) / (0.05 * width)))
+        return np.asarray(cover * window, np.float32), np.asarray(colour, np.float32)
 
     def _lid_tint(self, strip: npt.NDArray[np.bool_]) -> Floats:
         """Return (3,) how the visible strip of the lid differs in colour from the skin around it."""
@@ -190,7 +201,9 @@ class Lids:
         if weight.sum() < 4:
             return np.full(3, 0.97, np.float32)
         ratio = (self._bare * weight[:, :, None]).sum(axis=(0, 1)) / (self.skin * weight[:, :, None]).sum(axis=(0, 1))
-        return np.asarray(1 + 0.6 * (np.clip(ratio, 0.72, 1.1) - 1), np.float32)
+        # Mostly its brightness: shadows of the fold tint it.
+        ratio = 0.7 * ratio.mean() + 0.3 * ratio
+        return np.asarray(1 + 0.5 * (np.clip(ratio, 0.75, 1.1) - 1), np.float32)
 
     def _along(self, columns: npt.NDArray[np.int_], near: npt.NDArray[np.bool_], gather: np.ufunc) -> Floats:
         """Return a smooth value for each whole ``u``: the lash coverage there, added up or its largest."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 from scipy.interpolate import PchipInterpolator
+from scipy.ndimage import gaussian_filter1d, grey_closing, maximum_filter1d
 
 from .arrays import Floats
 
+_WHITE_REACH = 0.14  # of the eye's width: how far the white may lie past the measured margins
+_IRIS_GAP = 0.55  # of the eye's width: the most that an iris keeps two whites apart
+_LEAST_SKIN_WARMTH = 0.12
 _SIDEWAYS, _BELOW = 0.45, 0.3  # of the eye's width: how far the painted area reaches past the lid rings
 
 
@@ -16,12 +21,13 @@ _SIDEWAYS, _BELOW = 0.45, 0.3  # of the eye's width: how far the painted area re
 class EyeShape:
     """One eye in a crop of the photograph. ``u`` runs along the line between the eye's corners, ``v`` down from it.
 
-    All arrays but the first two are (h, w) float32: a value for each pixel of the crop, in pixels.
+    All arrays but ``down`` are (h, w) float32: a value for each pixel of the crop, in pixels.
 
     Attributes:
         area: rows and columns of the photograph that the crop shows.
         down: (2,) unit vector of ``v`` in the photograph.
         width: pixels between the corners.
+        outer_right: whether the outer corner is the right one in the photograph.
         u, v: where a pixel lies; the left corner in the photograph is (0, 0), the right one (width, 0).
         upper, lower: ``v`` of the lid margins in the pixel's column; 0 past the corners.
         fold: ``v`` of the fold above the upper lid.
@@ -33,6 +39,7 @@ class EyeShape:
     area: tuple[slice, slice]
     down: Floats
     width: float
+    outer_right: bool
     u: Floats
     v: Floats
     upper: Floats
@@ -57,11 +64,12 @@ def eye_shape(upper: list[Floats], lower: list[Floats], size: tuple[int, int]) -
     """Return the shape of an eye.
 
     Args:
-        upper: three rings (9, 2) of pixels, from the upper lid's margin outwards; all from corner to corner.
+        upper: three rings (9, 2) of pixels, from the upper lid's margin outwards, each from the eye's outer corner.
         lower: the same of the lower lid.
         size: height and width of the photograph.
     """
-    if upper[0][0, 0] > upper[0][-1, 0]:
+    outer_right = bool(upper[0][0, 0] > upper[0][-1, 0])
+    if outer_right:
         upper, lower = [ring[::-1] for ring in upper], [ring[::-1] for ring in lower]
     start, end = upper[0][0], upper[0][-1]
     width = max(float(np.linalg.norm(end - start)), 1.0)
@@ -86,7 +94,57 @@ def eye_shape(upper: list[Floats], lower: list[Floats], size: tuple[int, int]) -
     top = np.minimum(curve(upper[2]) - 0.06 * width, fold - 0.1 * width)
     bottom = np.maximum(curve(lower[2]), lid + 0.2 * width)
     parts = [np.asarray(part, np.float32) for part in (u, v, margin, lid, fold, top, bottom, lid - margin)]
-    return EyeShape((slice(above, below), slice(left, right)), down, width, *parts)
+    return EyeShape((slice(above, below), slice(left, right)), down, width, outer_right, *parts)
+
+
+def with_seen_white(shape: EyeShape, crop: Floats) -> EyeShape:
+    """Return ``shape`` with its opening widened to the white of the eye that is seen beside it.
+
+    Measured margins cut corners. White is told from skin by its colour, so a photograph without colour keeps them.
+
+    Args:
+        shape: the eye as measured.
+        crop: (h, w, 3) float32, the photograph at the eye.
+    """
+    reach = _WHITE_REACH * shape.width
+    around = (shape.v > shape.fold - reach) & (shape.v < shape.lower + 2 * reach)
+    lid = around & ((shape.v < shape.fold + 1) | (shape.v > shape.lower + reach))
+    lid &= (shape.u > 0) & (shape.u < shape.width)
+    tint = warmth(crop)
+    skin = float(np.median(tint[lid])) if lid.any() else 0.0
+    if skin < _LEAST_SKIN_WARMTH:
+        return shape
+    level = float(np.median(crop[lid].mean(axis=1)))
+    white = (tint < 0.45 * skin) & (crop.mean(axis=2) > 0.7 * level)
+    white &= (shape.v > shape.upper - reach) & (shape.v < shape.lower + 0.5 * reach)
+    white &= (shape.u > -0.5 * reach) & (shape.u < shape.width + reach)
+    opening = (shape.v > shape.upper) & (shape.v < shape.lower)
+    count, parts = cv2.connectedComponents((white | opening).astype(np.uint8), connectivity=4)
+    joined = np.isin(parts, np.unique(parts[opening])) if count > 1 else opening
+    column = np.round(shape.u + reach).astype(int)
+    inside = joined & white & (column >= 0)
+    bins = int(shape.width + 2 * reach) + 2
+    highest, lowest = np.zeros(bins), np.zeros(bins)
+    np.maximum.at(highest, column[inside], (shape.upper - shape.v)[inside] + 0.5)
+    np.maximum.at(lowest, column[inside], (shape.v - shape.lower)[inside] + 0.5)
+    where = np.clip(shape.u + reach, 0, bins - 1)
+    spread = max(0.7, 0.02 * shape.width)
+    # The iris hides how high the lid goes between two whites.
+    highest = grey_closing(highest, size=int(_IRIS_GAP * shape.width) + 1)
+    sides = []
+    for side in (highest, lowest):
+        smooth = gaussian_filter1d(maximum_filter1d(np.minimum(side, reach), 3), spread)
+        smooth[[0, -1]] = 0
+        sides.append(np.interp(where, np.arange(bins), smooth))
+    raised, lowered = sides
+    upper, lower = np.float32(shape.upper - raised), np.float32(shape.lower + lowered)
+    fold = np.minimum(shape.fold, upper - 0.05 * shape.width)
+    return replace(shape, upper=upper, lower=lower, gap=lower - upper, fold=np.float32(fold))
+
+
+def warmth(colour: Floats) -> Floats:
+    """Return (h, w): how far red exceeds blue, over the brightness."""
+    return np.asarray((colour[:, :, 0] - colour[:, :, 2]) / np.maximum(colour.mean(axis=2), 8), np.float32)
 
 
 def smooth_step(x: Floats) -> Floats:
