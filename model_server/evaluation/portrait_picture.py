@@ -19,7 +19,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 def skin_mask(picture: Bytes, points: Floats) -> Mask:
-    """Return (H, W) where the face of a (H, W, 3) picture shows skin alone, for its landmarks (468, 2) as columns and rows.
+    """Return (H, W) where the face shows skin alone; its landmarks ``points`` (468, 2) are columns and rows.
 
     Eyes, brows and mouth are left out, and so is the face's edge, where hair and background begin.
     """
@@ -31,7 +31,7 @@ def skin_mask(picture: Bytes, points: Floats) -> Mask:
     holes += [upper[1] + lower[1][::-1] for upper, lower in zip(UPPER_LID_RINGS, LOWER_LID_RINGS, strict=True)]
     for hole in holes:
         _fill(mask, points[list(hole)], 0)
-    return mask > 0
+    return np.asarray(mask > 0)
 
 
 def _fill(mask: Bytes, outline: Floats, value: int) -> None:
