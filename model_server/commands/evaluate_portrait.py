@@ -85,7 +85,7 @@ def _draw(path: Path, portraits: list[PortraitRenderer], take: Path | None) -> N
     curves = _take(take)
     with spinner("Drawing the contact sheet"):
         write_sheet(path, draw_sheet(portraits, take=curves))
-    print(f"{path}: {len(portraits)} portrait{'' if len(portraits) == 1 else 's'}; look at every pose")
+    print(f"{path}: {', '.join(portrait.photo.name for portrait in portraits)}; look at every pose")
 
 
 def _take(path: Path | None) -> FaceCurves:
