@@ -10,6 +10,7 @@ from .arrays import Floats, Ints, Reals
 
 _SUBPIXEL_BITS = 4
 _THINNEST = 0.2  # of its resting area: a triangle squeezed further is treated as folded
+_COARSE = 4  # pixels between the samples of the map where nothing overlaps
 
 
 class MeshWarp:
@@ -20,14 +21,19 @@ class MeshWarp:
         triangles: (F, 3) int32, those to be covered by all others first.
         holes: number of triangles, at the front, that others cover.
         size: height and width of the region.
+        detailed: number of vertices, at the front, around which every pixel is mapped by itself. Elsewhere the map
+            is smooth, and every fourth pixel is enough.
+        margin: pixels around these.
     """
 
-    def __init__(self, source: Floats, triangles: Ints, holes: int, size: tuple[int, int]) -> None:
+    def __init__(
+        self, source: Floats, triangles: Ints, holes: int, size: tuple[int, int], detailed: int, margin: int
+    ) -> None:
         self.triangles = triangles
         self._source = source[triangles].astype(np.float64)
         self._rest_area = _signed_area(self._source)
         self._is_hole = np.arange(len(triangles)) < holes
-        self._size = size
+        self._size, self._detailed, self._margin = size, detailed, margin
         self._x = np.arange(size[1], dtype=np.float32)[None, :]
         self._y = np.arange(size[0], dtype=np.float32)[:, None]
 
@@ -44,22 +50,39 @@ class MeshWarp:
         sound = stretch > _THINNEST
         level = np.where(sound, np.where(self._is_hole, 1, 2), 0)
         order = np.lexsort((depth[self.triangles].mean(axis=1), level))
-        fixed = np.round(corners * (1 << _SUBPIXEL_BITS)).astype(np.int32)
-        ids = np.zeros(self._size, np.int16)
-        for index in order.tolist():
-            cv2.fillConvexPoly(ids, fixed[index], index, cv2.LINE_8, _SUBPIXEL_BITS)
         affine = self._affine(corners, sound)
-        return self._mapped(affine[:3], ids), self._mapped(affine[3:], ids)
+        column, row = self._coarse(affine, corners, order)
+        area, corner = self._detailed_area(vertices)
+        if column[area].size:
+            low, high = corners.min(axis=1) - corner, corners.max(axis=1) - corner
+            height, width = column[area].shape
+            inside = (high >= 0).all(axis=1) & (low[:, 0] < width) & (low[:, 1] < height)
+            ids = _rasterised(corners - corner, order[inside[order]], (height, width))
+            x, y = self._x[:, area[1]], self._y[area[0]]
+            column[area], row[area] = _mapped(affine[:3], ids, x, y), _mapped(affine[3:], ids, x, y)
+        return column, row
 
-    def _mapped(self, affine: Floats, ids: npt.NDArray[np.int16]) -> Floats:
-        """Return (H, W) float32: x a + y b + c with each pixel's own (3, F) coefficients."""
-        result = affine[0].take(ids)
-        result *= self._x
-        along_y = affine[1].take(ids)
-        along_y *= self._y
-        result += along_y
-        result += affine[2].take(ids)
-        return np.asarray(result, np.float32)
+    def _coarse(self, affine: Floats, corners: Floats, order: Ints) -> tuple[Floats, Floats]:
+        """Return source column and row (H, W), interpolated between every fourth pixel."""
+        height, width = (-(-side // _COARSE) for side in self._size)
+        middle = (_COARSE - 1) / 2
+        ids = _rasterised((corners - middle) / _COARSE, order, (height, width))
+        x = np.arange(width, dtype=np.float32)[None, :] * _COARSE + middle
+        y = np.arange(height, dtype=np.float32)[:, None] * _COARSE + middle
+        maps = []
+        for coefficients, place, full in ((affine[:3], x, self._x), (affine[3:], y, self._y)):
+            shift = _mapped(coefficients, ids, x, y) - place
+            wide = cv2.resize(shift, (width * _COARSE, height * _COARSE), interpolation=cv2.INTER_LINEAR)
+            maps.append(wide[: self._size[0], : self._size[1]] + full)
+        return maps[0], maps[1]
+
+    def _detailed_area(self, vertices: Floats) -> tuple[tuple[slice, slice], Floats]:
+        """Return the rows and columns around the detailed vertices, and their first column and row."""
+        points = vertices[: self._detailed]
+        limit = np.array(self._size[::-1])
+        low = np.clip(np.floor(points.min(axis=0)).astype(int) - self._margin, 0, limit)
+        high = np.clip(np.ceil(points.max(axis=0)).astype(int) + self._margin + 1, 0, limit)
+        return (slice(low[1], high[1]), slice(low[0], high[0])), low.astype(np.float32)
 
     def _affine(self, corners: Floats, sound: npt.NDArray[np.bool_]) -> Floats:
         """Return (6, F) float32: the affine map of each triangle from moved to resting pixels.
@@ -77,6 +100,26 @@ class MeshWarp:
         shift = rest_middle - (linear @ middle[..., None])[..., 0]
         rows = [linear[:, 0, 0], linear[:, 0, 1], shift[:, 0], linear[:, 1, 0], linear[:, 1, 1], shift[:, 1]]
         return np.ascontiguousarray(rows, np.float32)
+
+
+def _rasterised(corners: Floats, order: Ints, size: tuple[int, int]) -> npt.NDArray[np.int16]:
+    """Return (H, W) the number of the last triangle in ``order`` that covers each pixel."""
+    fixed = np.round(corners * (1 << _SUBPIXEL_BITS)).astype(np.int32)
+    ids = np.zeros(size, np.int16)
+    for index in order.tolist():
+        cv2.fillConvexPoly(ids, fixed[index], index, cv2.LINE_8, _SUBPIXEL_BITS)
+    return ids
+
+
+def _mapped(affine: Floats, ids: npt.NDArray[np.int16], x: Floats, y: Floats) -> Floats:
+    """Return (H, W) float32: x a + y b + c with each pixel's own (3, F) coefficients."""
+    result = affine[0].take(ids)
+    result *= x
+    along_y = affine[1].take(ids)
+    along_y *= y
+    result += along_y
+    result += affine[2].take(ids)
+    return np.asarray(result, np.float32)
 
 
 def _signed_area(corners: Reals) -> Floats:
