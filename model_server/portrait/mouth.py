@@ -20,11 +20,15 @@ from .raster import Raster, rasterise
 
 _DENSITY = (2.2, 4.5)  # pixels a millimetre at which the mouth is drawn
 _TEETH_DEPTH = 7.0  # mm behind the lips: what lies no deeper is lit as the lips are
-_LIGHT_REACH = (8.0, 0.45)  # mm in which light falls to a third behind the teeth: constant, and per mm of opening
+_LIGHT_REACH = (8.0, 0.6)  # mm in which light falls to a third behind the teeth: constant, and per mm of opening
 _TONGUE_OUT = (0.5, 2.5)  # mm before the lips' line from where on to where the tongue is drawn over the lower lip
-_GLOSS = {"teeth": (0.10, 14.0), "gums": (0.12, 20.0), "tongue": (0.07, 10.0), "mouth_cavity": (0.03, 10.0)}
+_GLOSS = {"teeth": (0.10, 14.0), "gums": (0.05, 24.0), "tongue": (0.025, 18.0), "mouth_cavity": (0.01, 10.0)}
 _SHADOW_TINT = np.array([0.75, 1.0, 1.1], np.float32)  # flesh around a shadow keeps it warm
 _LIP_SHADE = 0.35  # brightness that is left at the very edge of the lips
+_INWARD_TINT = np.array([0.8, 1.12, 1.15], np.float32)  # light that has been through flesh is redder
+_CAVITY = 0.55  # of the gums' brightness: cheeks and palate are as pink, the asset paints them in shade
+_FLESH = 1.2  # times the saturation of the asset's flesh, which is painted pale
+_CONTACT = 0.5  # darkness of the line between lips that meet
 _GRAIN_TILE = 128
 
 
@@ -71,12 +75,13 @@ class MouthInterior:
         model: teeth, gums, tongue and cavity.
         light: the photograph's light and camera.
         own: the teeth that the photograph shows, if any.
+        parted: whether the lips are apart in the photograph.
     """
 
-    def __init__(self, model: MouthModel, light: MouthLight, own: OwnTeeth | None) -> None:
-        self._model, self._light, self._own = model, light, own
+    def __init__(self, model: MouthModel, light: MouthLight, own: OwnTeeth | None, parted: bool) -> None:
+        self._model, self._light, self._own, self._parted = model, light, own, parted
         self._colours = _materials(model, light)
-        self._white = light.enamel * 0.9
+        self._white = light.white * 0.9
         self._gloss = np.array([_GLOSS[name] for name in MATERIALS], np.float32)[model.kind]
         self._is_tongue = (model.kind == MATERIALS.index("tongue")).astype(np.float32)
         self._dark = self._colours[model.kind == MATERIALS.index("mouth_cavity")].mean(axis=0)
@@ -98,7 +103,7 @@ class MouthInterior:
         corner, size = np.array([left, top], np.float32), (bottom - top, right - left)
         gap = mean_height(pose.opening)
         # A polygon without area still covers its outline.
-        opening = polygon_mask(pose.opening - corner, size) * float(np.clip(gap / 0.5, 0, 1))
+        opening = polygon_mask(rounded(pose.opening) - corner, size) * float(np.clip(gap / 0.5 - 0.3, 0, 1))
         colour, out = self._interior(pose, corner, size, gap / pose.pixels_per_mm)
         inside = 255 * to_display(colour)
         inside *= np.maximum(_lip_shade(opening, pose), out)[:, :, None] ** _SHADOW_TINT
@@ -113,11 +118,30 @@ class MouthInterior:
             out *= _below_upper_lip(pose, corner, size)
             shadow = cv2.GaussianBlur(out, (0, 0), 2 * pose.pixels_per_mm)
             shadow = _shifted(shadow, 1.5 * pose.pixels_per_mm * pose.down)
-            shown *= 1 - 0.45 * shadow[:, :, None] * _SHADOW_TINT[::-1]
+            shown *= 1 - 0.45 * shadow[:, :, None] * _SHADOW_TINT
             soft = np.maximum(soft, out)
         cover = (soft * pose.presence)[:, :, None]
         shown += (inside - shown) * cover
+        if self._parted:
+            meeting = pose.presence * self._contact(pose, corner, size)[:, :, None]
+            # Where a gap is squeezed to nothing the warp leaves single stray pixels.
+            shown += (cv2.medianBlur(shown, 5) - shown) * meeting
+            shown *= 1 - _CONTACT * meeting * _SHADOW_TINT
         below[:] = np.clip(np.round(shown), 0, 255)
+
+    def _contact(self, pose: MouthPose, corner: Floats, size: tuple[int, int]) -> Floats:
+        """Return (h, w) 0..1, the line in which lips meet that were apart in the photograph."""
+        half = len(pose.opening) // 2
+        upper, lower = pose.opening[: half + 1], np.roll(pose.opening[::-1], 1, axis=0)[: half + 1]
+        middle = (upper + lower) / 2
+        near = 1 - np.clip(np.linalg.norm(upper - lower, axis=1) / pose.pixels_per_mm, 0, 1)
+        line = np.zeros(size, np.float32)
+        thick = max(1, round(0.5 * pose.pixels_per_mm))
+        ends = np.round((middle - corner) * 16).astype(int).tolist()
+        for first, second, dark in zip(ends, ends[1:], np.minimum(near[1:], near[:-1]).tolist(), strict=False):
+            cv2.line(line, first, second, dark, thick, cv2.LINE_8, 4)
+        soft = cv2.GaussianBlur(line, (0, 0), max(0.6, 0.35 * pose.pixels_per_mm, self._light.blur))
+        return np.asarray(np.clip(1.8 * soft, 0, 1), np.float32)
 
     def _area(self, frame: Bytes, pose: MouthPose) -> tuple[tuple[int, int], tuple[int, int]] | None:
         """Return first and last rows and columns of what may be painted."""
@@ -137,7 +161,7 @@ class MouthInterior:
         shaded = self._shaded(pose, gap)
         raster = rasterise((pose.points - corner + 0.5) * zoom - 0.5, pose.depth, self._model.triangles, fine)
         picture = _picture(raster, shaded, fine, self._dark * 0.02)
-        sigma = self._light.blur * zoom
+        sigma = 0.8 * self._light.blur * zoom
         if sigma > 0.3:
             picture = cv2.GaussianBlur(picture, (0, 0), sigma)
         how = cv2.INTER_AREA if zoom > 1 else cv2.INTER_LINEAR
@@ -148,12 +172,12 @@ class MouthInterior:
         """Return (N, 4) linear light of the vertices, and how far each is tongue before the lips, 0..1."""
         reach = _LIGHT_REACH[0] + _LIGHT_REACH[1] * gap
         fall = np.exp(-np.maximum(pose.behind - _TEETH_DEPTH, 0) / reach)
-        lit = self._light.irradiance(pose.normals) * fall
+        lit = self._light.irradiance(pose.normals)[:, None] * fall[:, None] ** _INWARD_TINT
         strength, power = self._gloss.T
         shine = strength * np.maximum(pose.normals @ self._half, 0) ** power * fall
         near, far = _TONGUE_OUT
         out = self._is_tongue * np.clip((-pose.behind - near) / (far - near), 0, 1)
-        colour = self._colours * lit[:, None] + self._white * shine[:, None]
+        colour = self._colours * lit + self._white * shine[:, None]
         return np.concatenate([colour, out[:, None]], axis=1)
 
 
@@ -163,15 +187,20 @@ def _materials(model: MouthModel, light: MouthLight) -> Floats:
     Enamel is what the light makes of it; flesh keeps its relation to enamel, is greyed as far as the photograph is,
     and leans to the colour of the person's own lips.
     """
-    enamel = model.colours[model.kind == MATERIALS.index("teeth")].mean(axis=0)
+    teeth = model.kind == MATERIALS.index("teeth")
+    enamel = model.colours[teeth].mean(axis=0)
     colours = model.colours / enamel * light.enamel
-    flesh = model.kind != MATERIALS.index("teeth")
+    # The avatar's flesh is painted for white light; the person's own lips show what the photograph's is like.
+    colours[~teeth] = model.colours[~teeth] * float(light.white @ LUMINANCE) / float(enamel @ LUMINANCE)
+    cavity = model.kind == MATERIALS.index("mouth_cavity")
+    colours[cavity] = _CAVITY * colours[model.kind == MATERIALS.index("gums")].mean(axis=0)
     level = (colours @ LUMINANCE)[:, None]
     lips = light.lips / max(float(light.lips @ LUMINANCE), 1e-4)
-    hue = (colours / np.maximum(level, 1e-5)) ** 0.65 * np.maximum(lips, 0.05) ** 0.35
-    colours = np.where(flesh[:, None], level * hue / np.maximum(hue @ LUMINANCE, 1e-5)[:, None], colours)
+    hue = (colours / np.maximum(level, 1e-5)) ** 0.6 * np.maximum(lips, 0.05) ** 0.4
+    colours = np.where(~teeth[:, None], level * hue / np.maximum(hue @ LUMINANCE, 1e-5)[:, None], colours)
     grey = (colours @ LUMINANCE)[:, None]
-    return np.asarray(np.clip(grey + light.saturation * (colours - grey), 0, 1), np.float32)
+    saturation = light.saturation * np.where(teeth, 1.0, _FLESH)[:, None]
+    return np.asarray(np.clip(grey + saturation * (colours - grey), 0, 1), np.float32)
 
 
 def _picture(raster: Raster, values: Floats, size: tuple[int, int], empty: Floats) -> Floats:
@@ -200,6 +229,27 @@ def _below_upper_lip(pose: MouthPose, corner: Floats, size: tuple[int, int]) -> 
     upper = pose.opening[: len(pose.opening) // 2 + 1]
     far = 80 * pose.pixels_per_mm * pose.down
     return polygon_mask(np.concatenate([upper, [upper[-1] + far, upper[0] + far]]) - corner, size)
+
+
+def rounded(loop: Floats) -> Floats:
+    """Return (4 N, 2) points of a smooth closed curve through a loop (N, 2) with sharp corners of the mouth.
+
+    Method: Catmull and Rom's spline (1974).
+    """
+    before, after = np.roll(loop, 1, axis=0), np.roll(loop, -1, axis=0)
+    slope = (after - before) / 2
+    # The corners of the mouth, the first point and the one opposite, are sharp until the mouth opens wide.
+    slope[[0, len(loop) // 2]] *= np.clip(2.2 * mean_height(loop) / max(float(np.ptp(loop[:, 0])), 1e-3) - 0.3, 0, 1)
+    t = (np.arange(4, dtype=np.float32) / 4)[None, :, None]
+    start, end = loop[:, None], after[:, None]
+    leave, arrive = slope[:, None], np.roll(slope, -1, axis=0)[:, None]
+    curve = (
+        (2 * t**3 - 3 * t**2 + 1) * start
+        + (t**3 - 2 * t**2 + t) * leave
+        + (3 * t**2 - 2 * t**3) * end
+        + (t**3 - t**2) * arrive
+    )
+    return np.asarray(curve.reshape(-1, 2), np.float32)
 
 
 def mean_height(loop: Floats) -> float:

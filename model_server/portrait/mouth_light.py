@@ -34,7 +34,8 @@ class MouthLight:
     Attributes:
         ambient: brightness in all directions.
         direction: (3,) brightness added along camera axes; both are relative to a surface that faces the camera.
-        enamel: (3,) linear light 0..1, a lit front tooth.
+        white: (3,) linear light 0..1, a lit white surface of the body, as a front tooth.
+        enamel: (3,) linear light 0..1, this person's front teeth when lit.
         lips: (3,) linear light, the lower lip.
         saturation: 0 (grey picture) to 1.1, relative to an ordinary photograph.
         blur: pixels, standard deviation of the sharpest edges of the face.
@@ -43,6 +44,7 @@ class MouthLight:
 
     ambient: float
     direction: Floats
+    white: Floats
     enamel: Floats
     lips: Floats
     saturation: float
@@ -62,15 +64,16 @@ def measure_light(pixels: Bytes, fit: PortraitFit) -> MouthLight:
     smooth = cv2.GaussianBlur(linear, (0, 0), max(0.8, 0.012 * fit.face_width))
     seen = _sample(smooth, points[skin])
     ambient, direction = _fit_light(seen @ LUMINANCE, _landmark_normals()[skin] @ fit.rotation.T)
-    tone = np.median(seen, axis=0)
-    chroma = float((tone[0] - tone[2]) / max(float(tone[0]), 1e-3))
+    tone = np.quantile(seen, 0.65, axis=0)
     face = _face_crop(pixels, fit)
+    white = _white(pixels, fit, tone)
     return MouthLight(
         ambient,
         direction,
-        _enamel(pixels, fit, tone),
+        white,
+        white,
         np.median(_sample(smooth, points[list(LOWER_LIP_RINGS[1][2:-2])]), axis=0).astype(np.float32),
-        float(np.clip(chroma / _SKIN_CHROMA, 0, 1.1)),
+        float(np.clip(_chroma(tone) / _SKIN_CHROMA, 0, 1.1)),
         edge_blur(face),
         grain(face),
     )
@@ -109,19 +112,25 @@ def _fit_light(brightness: Floats, normals: Floats) -> tuple[float, Floats]:
     return float(solved[0] / facing), np.asarray(solved[1:] / facing, np.float32)
 
 
-def _enamel(pixels: Bytes, fit: PortraitFit, skin: Floats) -> Floats:
+def _white(pixels: Bytes, fit: PortraitFit, skin: Floats) -> Floats:
     """Return (3,) linear light of a tooth: that of the whites of the eyes, within what the skin makes likely."""
     level = float(skin @ LUMINANCE)
     whites = _eye_whites(pixels, fit)
-    if whites is None:
+    # Behind glasses or lashes there is nothing but skin.
+    if whites is None or _chroma(whites) > max(0.75 * _chroma(skin), 0.1):
         tint = 0.35 * skin / max(level, 1e-4) + 0.65
         return np.asarray(_ENAMEL * tint * np.clip(1.15 * level + 0.06, 0.05, 0.8), np.float32)
     seen = float(whites @ LUMINANCE)
-    # Behind glasses or between red lids the whites take on the skin's colour: more than half of it is not the light's.
+    # Between red lids the whites take on the skin's colour: more than half of it is not the light's.
     most = 0.55 + 0.45 * skin / max(level, 1e-4)
     tint = np.clip(whites / max(seen, 1e-4), np.minimum(most, 1), np.maximum(most, 1))
     # Whites of eyes lie in the shade of the lids more often than teeth do in that of the lips.
-    return np.asarray(_ENAMEL * (0.2 + 0.8 * tint) * np.clip(1.1 * seen, 0.75 * level, 2.2 * level + 0.1), np.float32)
+    return np.asarray(_ENAMEL * (0.2 + 0.8 * tint) * np.clip(1.1 * seen, level, 2.2 * level + 0.1), np.float32)
+
+
+def _chroma(linear: Floats) -> float:
+    """Return (red - blue) / red of (3,) linear light."""
+    return float((linear[0] - linear[2]) / max(float(linear[0]), 1e-3))
 
 
 def _eye_whites(pixels: Bytes, fit: PortraitFit) -> Floats | None:
@@ -170,7 +179,7 @@ def edge_blur(grey: Reals) -> float:
     if not edges.any():
         return 4.0
     ratio = np.maximum(sharp[edges] / np.maximum(soft[edges], 1e-3), 1.01)
-    return float(np.clip(np.quantile(_EDGE_BLUR / np.sqrt(ratio**2 - 1), 0.4), 0.4, 4.0))
+    return float(np.clip(np.quantile(_EDGE_BLUR / np.sqrt(ratio**2 - 1), 0.25), 0.4, 4.0))
 
 
 def grain(grey: Reals) -> float:

@@ -24,7 +24,11 @@ _WIDTHS = (0.85, 1.2)  # of the avatar's mouth: teeth do not grow with every smi
 _UPPER_LIP = (82, 13, 312)
 _CORNERS = (78, 308)
 _LOWER_LIP = 14  # the front teeth behind it drop with it
-_OWN_SHIFT = 0.005  # metres: how far the drawn teeth move to continue the photograph's own
+_TONGUE_BEGIN = 0.004  # metres behind the lips from where on the tongue hangs down over the lower lip
+_TONGUE_BEND, _TONGUE_TURN = 0.013, 1.3  # the radius in metres and the angle by which it does
+_EDGE_STEP = 0.002  # metres along the row in which a biting edge is found
+_PARTED = 1.0  # mm
+_OWN_SHIFT = 0.009  # metres: how far the drawn teeth move to continue the photograph's own
 _JAW_CHANNELS = [ARKIT_INDEX[name] for name in ("jawOpen", "jawForward", "jawLeft", "jawRight")]
 _TONGUE_OUT = ARKIT_INDEX["tongueOut"]
 
@@ -52,8 +56,10 @@ class MouthRig:
         self._anchor = fit.to_camera(self._rest[self._front_teeth()].mean(axis=0))
         self._lips = skin_patch(photo.pixels, opening, 0.5 * mm)
         if own is not None:
-            light = replace(light, enamel=own.enamel)
-        self._interior = MouthInterior(self._model, light, own)
+            faces = self._front_teeth() & (self._model.normals[:, 2] > 0.7)
+            lit = light.irradiance(self._model.normals[faces] @ fit.rotation.T).mean()
+            light = replace(light, enamel=own.enamel / lit)
+        self._interior = MouthInterior(self._model, light, own, float(motion.rest_gap.max()) > _PARTED * mm)
 
     def _front_teeth(self) -> Floats:
         """Return (N,) bool, the vertices of the upper middle incisors."""
@@ -73,17 +79,28 @@ class MouthRig:
         ]
         placed = (model.vertices - middle[1]) * width + middle[0]
         if own is not None:
-            edge = (np.array([own.edge[0], -own.edge[1]]) - fit.origin[:2]) / fit.scale
-            # The edge is known on the picture only: take the depth that the drawn teeth have.
-            front = placed[self._front_teeth()]
-            bottom = front[front[:, 1].argmin()]
-            off = (
-                (edge - bottom @ fit.rotation[:2].T)
-                @ fit.rotation[:2, 1]
-                / float(fit.rotation[:2, 1] @ fit.rotation[:2, 1])
-            )
-            placed[:, 1] += np.clip(off, -_OWN_SHIFT, _OWN_SHIFT)
+            placed[:, 1] += self._off_own(placed, own)
         return np.asarray(placed, np.float32), float(seen[[13, 14], 2].mean())
+
+    def _off_own(self, placed: Floats, own: OwnTeeth) -> Floats:
+        """Return (N,) metres upwards that lay the drawn upper teeth's edges on those of the photograph's own."""
+        fit, model = self._fit, self._model
+        down = -fit.rotation[:2, 1] * np.array([1, -1], np.float32)
+        right = np.array([-down[1], down[0]]) / np.linalg.norm(down)
+        right *= np.sign(right @ (fit.rotation[:2, 0] * np.array([1, -1])))
+        seen = in_picture(fit.to_camera(placed))
+        teeth = model.on_skull & (model.kind == MATERIALS.index("teeth"))
+        across, low = seen @ right, seen @ down / (down @ down)
+        step = _EDGE_STEP * fit.scale
+        slot = np.round(across[teeth] / step).astype(int)
+        edges = np.full(int(np.ptp(slot)) + 1, -np.inf)
+        np.maximum.at(edges, slot - slot.min(), low[teeth])
+        known = np.isfinite(edges)
+        drawn = np.interp(own.line @ right, (np.flatnonzero(known) + slot.min()) * step, edges[known])
+        # Half a millimetre shorter, they cannot look out from under their own.
+        off = np.clip((drawn - own.line @ down / (down @ down)) / fit.scale + 0.0005, -_OWN_SHIFT, _OWN_SHIFT)
+        order = np.argsort(own.line @ right)
+        return np.asarray(np.interp(across, (own.line @ right)[order], off[order]) * model.on_skull, np.float32)
 
     def pose(
         self, values: Floats, activity: float, shaped: Floats, points: Floats, rotation: Floats, move: Floats
@@ -100,7 +117,7 @@ class MouthRig:
         """
         fit, motion = self._fit, self._motion
         worn = values + (1 - activity) * fit.expression
-        head = self._rest + self._model.moved(worn)
+        head, normals = self._drooping(self._rest + self._model.moved(worn), self._model.turned(worn))
         moved = motion.turn_rigid(fit.to_camera(head), rotation, move)
         turn = motion.turn_rigid(np.eye(3, dtype=np.float32), rotation, move)
         turn -= motion.turn_rigid(np.zeros((1, 3), np.float32), rotation, move)
@@ -113,7 +130,7 @@ class MouthRig:
             points=in_picture(moved),
             depth=moved[:, 2],
             behind=1000 * (self._lip_depth - head[:, 2]),
-            normals=self._model.turned(worn) @ fit.rotation.T @ turn,
+            normals=normals @ fit.rotation.T @ turn,
             down=down / np.linalg.norm(down),
             skull=motion.rigid(self._anchor, rotation, move),
             jaw=motion.rigid(self._anchor, rotation, move, drop),
@@ -121,6 +138,25 @@ class MouthRig:
             change=1000 * motion.gap_change(shaped) / fit.scale,
             tongue=float(values[_TONGUE_OUT]),
         )
+
+    def _drooping(self, head: Floats, normals: Floats) -> tuple[Floats, Floats]:
+        """Return points and normals with the tongue bent down over the lower lip where it is out of the mouth."""
+        forward = (head[:, 2] - self._lip_depth + _TONGUE_BEGIN) * (self._model.kind == MATERIALS.index("tongue"))
+        out = np.flatnonzero(forward > 0)
+        if not len(out):
+            return head, normals
+        length = forward[out]
+        angle = np.minimum(length / _TONGUE_BEND, _TONGUE_TURN)
+        straight = length - angle * _TONGUE_BEND
+        cos, sin = np.cos(angle), np.sin(angle)
+        middle = head[out, 1].mean()
+        above = head[out, 1] - middle
+        head[out, 1] = middle - _TONGUE_BEND * (1 - cos) - straight * sin + above * cos
+        head[out, 2] = self._lip_depth - _TONGUE_BEGIN + _TONGUE_BEND * sin + straight * cos + above * sin
+        up, ahead = normals[out, 1], normals[out, 2]
+        normals[out, 1] = up * cos - ahead * sin
+        normals[out, 2] = up * sin + ahead * cos
+        return head, normals
 
     def prepare(self, picture: Bytes, pose: MouthPose) -> None:
         """Paint lip skin over what shows between the resting lips in ``picture`` (H, W, 3 or 4)."""

@@ -14,6 +14,9 @@ from .mouth_model import to_linear
 
 _LEAST_HEIGHT = 1.0  # mm of teeth across the mouth, on average: what is thinner is left to the drawn teeth
 _MIDDLE = 12.0  # mm to each side in which the rows are told apart
+_CROWN = 9.0  # mm: how tall a front tooth is
+_GROWN = 2.5  # times what shows of a tooth: it goes on no further
+_SPECK = 0.2  # of the largest row: smaller bright spots are spit and highlights
 
 
 @dataclass(frozen=True)
@@ -22,16 +25,18 @@ class OwnTeeth:
 
     Attributes:
         upper: (h, w, 4) float32, colour 0..255 and alpha 0..1, of what hangs from the skull.
-        lower: the same, of what is fixed to the jaw.
-        corner: (2,) pixels of the picture, where both begin.
-        edge: (2,) pixels of the picture, the middle of the upper row's lower edge.
+        upper_corner: (2,) pixels of the picture, where it begins.
+        lower: (h, w, 4), of what is fixed to the jaw.
+        lower_corner: (2,) pixels, where it begins.
+        line: (K, 2) pixels, the upper row's biting edge from the subject's right to left.
         enamel: (3,) linear light of the brighter teeth.
     """
 
     upper: Floats
+    upper_corner: Floats
     lower: Floats
-    corner: Floats
-    edge: Floats
+    lower_corner: Floats
+    line: Floats
     enamel: Floats
 
     def lay(self, inside: Floats, skull: Floats, jaw: Floats, corner: Floats) -> None:
@@ -39,12 +44,12 @@ class OwnTeeth:
 
         ``skull`` and ``jaw`` (2, 3) map resting pixels of the picture to moved ones.
         """
-        for patch, matrix in ((self.lower, jaw), (self.upper, skull)):
+        rows = ((self.lower, self.lower_corner, jaw), (self.upper, self.upper_corner, skull))
+        for patch, begin, matrix in rows:
             placed = np.array(matrix, np.float64)
-            placed[:, 2] += placed[:, :2] @ self.corner - corner
-            # Colour is not blended with what lies around the teeth: only the alpha ends at their edge.
+            placed[:, 2] += placed[:, :2] @ begin - corner
             seen = cv2.warpAffine(
-                patch, placed, inside.shape[1::-1], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+                patch, placed, inside.shape[1::-1], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT
             )
             alpha = np.clip(seen[:, :, 3:], 0, 1)
             inside += (seen[:, :, :3] - inside) * alpha
@@ -69,24 +74,28 @@ def find_own_teeth(pixels: Bytes, opening: Floats, axes: Floats, mm: float) -> O
     inside = mask > 0.5
     if inside.sum() < 12:
         return None
-    score = _toothness(linear, bright, mask)
+    score = _whole_rows(_toothness(linear, bright, mask) * inside, mm)
     if (score * mask).sum() < _LEAST_HEIGHT * mm * np.ptp(opening @ axes[0]):
         return None
-    # The lips' own edge pixels must not stay behind when the lips move away.
-    alpha = score * np.clip(cv2.GaussianBlur(mask, (0, 0), max(0.5, 0.3 * mm)) * 2 - 1, 0, 1)
     rows, columns = np.mgrid[: crop.shape[0], : crop.shape[1]].astype(np.float32)
     middle = opening.mean(axis=0) - corner
     across = (columns - middle[0]) * axes[0, 0] + (rows - middle[1]) * axes[0, 1]
     down = (columns - middle[0]) * axes[1, 0] + (rows - middle[1]) * axes[1, 1]
-    split, edge = _rows_of_teeth(score * mask, across, down, mm)
-    above = np.clip((split - down) / max(0.5 * mm, 0.5) + 0.5, 0, 1)
+    split = _gap_between_rows(score, across, down, mm)
+    # The lips' own edge pixels must not stay behind when the lips move away.
+    tight = np.clip(cv2.GaussianBlur(mask, (0, 0), max(0.5, 0.3 * mm)) * 2 - 1, 0, 1)
+    lower = np.dstack([crop, score * tight * (down > split)]).astype(np.float32)
+    places, tops, edges = _upper_row(score * (down <= split), across, down, mm)
+    upper, rise = _grown_upwards(crop, places, tops, edges, (middle, axes), mm)
     chosen = bright[(score > 0.6) & inside]
     enamel = linear[(score > 0.6) & inside][chosen >= np.quantile(chosen, 0.5)].mean(axis=0)
+    line = corner + middle + places[:, None] * axes[0] + edges[:, None] * axes[1]
     return OwnTeeth(
-        np.dstack([crop, alpha * above]).astype(np.float32),
-        np.dstack([crop, alpha * (1 - above)]).astype(np.float32),
+        upper,
+        (corner - [0, rise]).astype(np.float32),
+        lower,
         corner.astype(np.float32),
-        (corner + middle + edge * axes[1]).astype(np.float32),
+        line.astype(np.float32),
         enamel.astype(np.float32),
     )
 
@@ -104,19 +113,78 @@ def _toothness(linear: Floats, bright: Floats, mask: Floats) -> Floats:
     return np.asarray(level * (pale if lips > 1.15 * teeth else 1.0), np.float32)
 
 
-def _rows_of_teeth(score: Floats, across: Floats, down: Floats, mm: float) -> tuple[float, float]:
-    """Return where along ``down`` the upper row ends: the gap to the lower row (past all when none), and its edge."""
+def _whole_rows(score: Floats, mm: float) -> Floats:
+    """Return ``score`` without specks, and with the dark lines between teeth as part of them."""
+    size = 2 * max(1, round(0.6 * mm)) + 1
+    closed = cv2.morphologyEx(score, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
+    count, labels, facts, _ = cv2.connectedComponentsWithStats((closed > 0.5).astype(np.uint8))
+    if count < 2:
+        return closed
+    areas = facts[:, cv2.CC_STAT_AREA]
+    kept = np.flatnonzero(areas >= _SPECK * areas[1:].max())
+    row = np.isin(labels, kept[kept > 0]).astype(np.uint8)
+    near = cv2.dilate(row, np.ones((3, 3), np.uint8))
+    return np.asarray(closed * near, np.float32)
+
+
+def _gap_between_rows(score: Floats, across: Floats, down: Floats, mm: float) -> float:
+    """Return where along ``down`` the gap between the upper and the lower row is; past all where one row shows."""
+    step = max(0.5 * mm, 0.5)
     middle = np.abs(across) < _MIDDLE * mm
-    bins = np.round(down[middle] / max(0.5 * mm, 0.5)).astype(int)
+    bins = np.round(down[middle] / step).astype(int)
     first = bins.min()
-    weight = np.bincount(bins - first, score[middle])
-    profile = weight / np.maximum(np.bincount(bins - first), 1)
-    place = (np.arange(len(profile)) + first) * max(0.5 * mm, 0.5)
+    profile = np.bincount(bins - first, score[middle]) / np.maximum(np.bincount(bins - first), 1)
     best = int(np.argmax(profile))
-    low = np.flatnonzero(profile < 0.5 * profile[best])
-    after = low[low > best]
-    edge = int(after[0]) if len(after) else len(profile) - 1
-    later = profile[edge:]
-    if len(later) > 1 and later.max() > 0.5 * profile[best] and edge > 0:
-        return float(place[edge + int(np.argmin(later[: int(np.argmax(later)) + 1]))]), float(place[edge])
-    return float(place[-1] + 1), float(place[edge])
+    low = np.flatnonzero(profile[best:] < 0.5 * profile[best])
+    if len(low):
+        later = profile[best + low[0] :]
+        if later.max() > 0.5 * profile[best]:
+            return float((best + low[0] + int(np.argmin(later[: int(np.argmax(later)) + 1])) + first) * step)
+    return float(down.max() + 1)
+
+
+def _upper_row(score: Floats, across: Floats, down: Floats, mm: float) -> tuple[Floats, Floats, Floats]:
+    """Return places (K,) along ``across``, and there the upper row's highest and lowest pixels along ``down``."""
+    step = max(0.8 * mm, 1.0)
+    seen = score > 0.5
+    bins = np.round(across[seen] / step).astype(int)
+    first, count = bins.min(), int(np.ptp(bins)) + 1
+    tops, edges = np.full(count, np.inf), np.full(count, -np.inf)
+    np.minimum.at(tops, bins - first, down[seen])
+    np.maximum.at(edges, bins - first, down[seen])
+    known = np.isfinite(edges)
+    places = ((np.arange(count) + first) * step)[known]
+    smooth = np.array([0.25, 0.5, 0.25])
+    tops, edges = (np.convolve(np.pad(line[known], 1, mode="edge"), smooth, "valid") for line in (tops, edges))
+    return places, tops, edges - 0.2 * mm + 0.3
+
+
+def _grown_upwards(
+    crop: Floats, places: Floats, tops: Floats, edges: Floats, frame: tuple[Floats, Floats], mm: float
+) -> tuple[Floats, int]:
+    """Return the upper row with what the lip hid of it, (h, w, 4), and by how many rows it begins above ``crop``.
+
+    A tooth goes on upwards as it enters under the lip, up to the gum.
+    """
+    middle, axes = frame
+    rise = round(_CROWN * mm)
+    rows, columns = np.mgrid[-rise : crop.shape[0], : crop.shape[1]].astype(np.float32)
+    across = (columns - middle[0]) * axes[0, 0] + (rows - middle[1]) * axes[0, 1]
+    down = (columns - middle[0]) * axes[1, 0] + (rows - middle[1]) * axes[1, 1]
+    top, edge = np.interp(across, places, tops), np.interp(across, places, edges)
+    # The row right under the lip lies in its shade.
+    hidden = np.maximum(np.minimum(top + 0.8 * mm, 0.5 * (top + edge)) - down, 0)
+    colour = cv2.remap(
+        crop,
+        (columns + hidden * axes[1, 0]).astype(np.float32),
+        (rows + hidden * axes[1, 1]).astype(np.float32),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    soft = max(0.5 * mm, 0.6)
+    alpha = np.clip((edge - down) / soft + 0.5, 0, 1)
+    crown = np.maximum(np.minimum(_CROWN * mm, _GROWN * (edge - top)), edge - top)
+    alpha *= np.clip((down - edge + crown) / (2 * soft) + 0.5, 0, 1)
+    ends = 3 * soft
+    alpha *= np.clip((across - places[0]) / ends, 0, 1) * np.clip((places[-1] - across) / ends, 0, 1)
+    return np.dstack([colour, alpha]).astype(np.float32), rise
