@@ -11,6 +11,7 @@ from .arrays import Bytes, Floats
 from .eyes import Eye, EyePose
 from .eyes_shape import EyeShape, eye_shape
 from .fit import PortraitFit
+from .glasses import Glasses
 from .motion import PortraitMotion
 from .photo import Photo
 from .topology import IRIS_CENTRES, LOWER_LID_RINGS, UPPER_LID_RINGS
@@ -28,13 +29,14 @@ class EyeRig:
         photo: the photograph.
         fit: its measured face.
         motion: how its mesh moves.
+        glasses: what lies before the eyes.
     """
 
-    def __init__(self, photo: Photo, fit: PortraitFit, motion: PortraitMotion) -> None:
+    def __init__(self, photo: Photo, fit: PortraitFit, motion: PortraitMotion, glasses: Glasses | None = None) -> None:
         self._fit, self._motion = fit, motion
-        foreign = np.zeros(photo.pixels.shape[:2], np.float32)
+        front = np.zeros(photo.pixels.shape[:2], np.float32) if glasses is None else glasses.front
         self._shapes = [_shape_of(fit, photo, side) for side in (0, 1)]
-        self._eyes = [_eye_of(photo, fit, side, self._shapes[side], foreign) for side in (0, 1)]
+        self._eyes = [_eye_of(photo, fit, side, self._shapes[side], front) for side in (0, 1)]
 
     def pose(self, values: Floats) -> tuple[EyePose, EyePose]:
         """Return the left and the right eye for (52,) ARKit weights."""
@@ -65,11 +67,11 @@ def _shape_of(fit: PortraitFit, photo: Photo, side: int) -> EyeShape:
     return eye_shape(upper, lower, (photo.pixels.shape[0], photo.pixels.shape[1]))
 
 
-def _eye_of(photo: Photo, fit: PortraitFit, side: int, shape: EyeShape, foreign: Floats) -> Eye:
+def _eye_of(photo: Photo, fit: PortraitFit, side: int, shape: EyeShape, front: Floats) -> Eye:
     centre = IRIS_CENTRES[side]
     picture = fit.landmarks[:, :2] * np.array([1, -1], np.float32)
     radius = float(np.linalg.norm(picture[centre + 1 : centre + 5] - picture[centre], axis=1).mean())
-    return Eye(photo.pixels, shape, picture[centre], radius, foreign, _grain(photo, fit, shape.u.shape))
+    return Eye(photo.pixels, shape, picture[centre], radius, front, _grain(photo, fit, shape.u.shape))
 
 
 def _grain(photo: Photo, fit: PortraitFit, size: tuple[int, ...]) -> Floats:

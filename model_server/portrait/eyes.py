@@ -12,7 +12,7 @@ from .eyes_ball import Eyeball
 from .eyes_lids import LidPlace, Lids
 from .eyes_shape import EyeShape, smooth_step, with_seen_white
 
-_HANG = 0.05  # of the eye's width
+_HANG = 0.035  # of the eye's width
 SHUT_BELOW = 0.11  # height over width of an eye: below this the photograph shows it shut
 
 

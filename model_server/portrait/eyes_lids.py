@@ -188,7 +188,9 @@ class Lids:
         colour = crop[band & (brightness <= dark + 2)].mean(axis=0) if band.any() else self.skin.mean(axis=(0, 1))
         contrast = np.maximum(skin - dark, 40)
         cover = np.clip((skin - brightness) / contrast * 1.15 - 0.12, 0, 1)
-        window = smooth_step((_LASH_REACH * width - height) / (0.05 * width)) * smooth_step((height + 1.5) / 1.5)
+        # Lashes are longest at the outer corner.
+        reach = _LASH_REACH * width * (1 + 0.7 * smooth_step((self._outward - 0.55) / 0.4))
+        window = smooth_step((reach - height) / (0.05 * width)) * smooth_step((height + 1.5) / 1.5)
         window *= smooth_step((self._outward + 0.1) / 0.1) * smooth_step((1.3 - self._outward) / 0.12)
         # At the outer corner lashes reach past it and hang below.
         hanging = smooth_step((self._outward - 0.95) / 0.05) * smooth_step((1.3 - self._outward) / 0.1)

@@ -130,7 +130,8 @@ def with_seen_white(shape: EyeShape, crop: Floats) -> EyeShape:
     where = np.clip(shape.u + reach, 0, bins - 1)
     spread = max(0.7, 0.02 * shape.width)
     # The iris hides how high the lid goes between two whites.
-    highest = grey_closing(highest, size=int(_IRIS_GAP * shape.width) + 1)
+    middle = slice(int(reach) + 1, int(reach + shape.width))
+    highest[middle] = grey_closing(highest[middle], size=int(_IRIS_GAP * shape.width) + 1)
     sides = []
     for side in (highest, lowest):
         smooth = gaussian_filter1d(maximum_filter1d(np.minimum(side, reach), 3), spread)

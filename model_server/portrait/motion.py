@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
@@ -18,10 +20,15 @@ from .topology import LOWER_LID_RINGS, UPPER_LID_RINGS
 PITCH_LIMIT, YAW_LIMIT, ROLL_LIMIT = np.radians([10.0, 15.0, 20.0])
 _YAW_GAIN = 1.3  # the edge of the face is drawn forward, which takes from the turn that is seen
 _TRANSLATION_LIMIT = 0.03  # metres
+_CAMERA_DISTANCE = 0.8  # metres from which portraits are taken
 _LIP_FOLLOW = (1.0, 0.85, 0.6, 0.35)  # how much of a lip contact's correction each ring takes, from the inside out
 # How much of what moves around it each ring of an eye takes, from the lid margin outwards: none at the eye itself.
-_BROW_FOLLOW = (0.0, 0.1, 0.5)
+_BROW_FOLLOW = (0.0, 0.25, 0.8)
 _CHEEK_FOLLOW = (0.0, 0.15, 0.55)
+_SQUEEZE = 0.55  # of the skin between two rows from the eye up to the brow: the most that a lowered brow takes
+# The lower and the upper edge of the brow over the middle columns of the outermost lid ring.
+_BROW_EDGES = (((276, 283, 282, 295, 285), (300, 293, 334, 296, 336)), ((46, 53, 52, 65, 55), (70, 63, 105, 66, 107)))
+_BROW_COLUMNS = slice(2, 7)
 _HOLD_SECONDS = 0.35
 _LIDS = [index for index, name in enumerate(ARKIT_NAMES) if name.startswith("eye")]
 _MOUTH = list(REGIONS["jaw"] + REGIONS["mouth"])
@@ -47,10 +54,18 @@ def mouth_activity(values: Reals) -> Floats:
 
 
 class PortraitMotion:
-    """Moves the vertices of one portrait's mesh. Holds no state between frames."""
+    """Moves the vertices of one portrait's mesh. Holds no state between frames.
 
-    def __init__(self, fit: PortraitFit, mesh: PortraitMesh, rig: LandmarkRig) -> None:
+    Args:
+        fit: the measured face.
+        mesh: what is moved.
+        rig: how ARKit shapes move a face.
+        held: (468,) in [0, 1], how much expressions leave each landmark where it is: glasses keep their shape.
+    """
+
+    def __init__(self, fit: PortraitFit, mesh: PortraitMesh, rig: LandmarkRig, held: Floats | None = None) -> None:
         self.fit, self.mesh, self.rig = fit, mesh, rig
+        self._free = None if held is None else 1 - held[:, None]
         self.pivot = fit.to_camera(rig.neck_pivot)
         self._up = fit.rotation[:2, 1] / np.linalg.norm(fit.rotation[:2, 1])
         landmarks = fit.landmarks[:LANDMARKS, :2]
@@ -77,6 +92,8 @@ class PortraitMotion:
         for side in (0, 1):
             self._keep_eyes(placed, drive, side)
         offset = placed - self.fit.landmarks[:LANDMARKS]
+        if self._free is not None:
+            offset *= self._free
         moved = self.mesh.points + self.mesh.oval_weights @ offset[list(FACE_OVAL)]
         moved[:LANDMARKS] = self.mesh.points[:LANDMARKS] + offset
         return np.asarray(moved, np.float32)
@@ -92,8 +109,10 @@ class PortraitMotion:
         yaw = _YAW_GAIN * eased(yaw, YAW_LIMIT)
         matrix = rotation_matrix(eased(pitch, PITCH_LIMIT), yaw, eased(roll, ROLL_LIMIT))
         reach = float(np.linalg.norm(translation))
-        move = translation * (eased(reach, _TRANSLATION_LIMIT) / reach if reach > 0 else 0) * self.fit.scale
-        return np.asarray((points - self.pivot) @ matrix.T + self.pivot + move, np.float32)
+        move = translation * (eased(reach, _TRANSLATION_LIMIT) / reach if reach > 0 else 0)
+        # Towards the camera is larger; the photograph's perspective is otherwise left alone.
+        zoom = _CAMERA_DISTANCE / (_CAMERA_DISTANCE - float(move[2]))
+        return np.asarray((points - self.pivot) @ (zoom * matrix.T) + self.pivot + move * self.fit.scale, np.float32)
 
     def rigid(self, anchor: Floats, rotation: Floats, translation: Floats, extra: Floats | float = 0.0) -> Floats:
         """Return (2, 3): resting to moved picture pixels near ``anchor`` (3,), for what is fixed to the skull."""
@@ -154,6 +173,30 @@ class PortraitMotion:
         for rings, follow in ((UPPER_LID_RINGS, _BROW_FOLLOW), (LOWER_LID_RINGS, _CHEEK_FOLLOW)):
             for share, ring in zip(follow, rings[side], strict=True):
                 placed[list(ring), :2] = rest[list(ring)] + share * around[list(ring), :2]
+        self._limit_brow(placed, side)
+
+    def _limit_brow(self, placed: Floats, side: int) -> None:
+        """Let a lowered brow squeeze the skin over the eye only so far, and never its own hair."""
+        height = self.fit.landmarks[:LANDMARKS, :2] @ self._up
+        rows = [list(ring) for ring in UPPER_LID_RINGS[side]]
+        low = np.zeros(len(rows[0]), np.float32)
+        for inner, ring in pairwise(rows):
+            low = self._lowered(placed, ring, low + _SQUEEZE * np.maximum(height[ring] - height[inner], 0))
+        lower, upper = (list(edge) for edge in _BROW_EDGES[side])
+        below = rows[-1][_BROW_COLUMNS]
+        room = low[_BROW_COLUMNS] + _SQUEEZE * np.maximum(height[lower] - height[below], 0)
+        low = self._lowered(placed, lower, room)
+        self._lowered(placed, upper, low)
+
+    def _lowered(self, placed: Floats, row: list[int], room: Floats) -> Floats:
+        """Ease the landmarks of ``row`` so that none drops more pixels than ``room``; return how far each drops."""
+        drop = (self.fit.landmarks[row, :2] - placed[row, :2]) @ self._up
+        knee = 0.6 * room
+        over = np.maximum(drop - knee, 0)
+        rest = np.maximum(room - knee, 1e-3)
+        eased_drop = np.minimum(drop, knee) + rest * np.tanh(over / rest)
+        placed[row, :2] += (drop - eased_drop)[:, None] * self._up
+        return np.asarray(np.maximum(eased_drop, 0), np.float32)
 
 
 def in_picture(points: Floats) -> Floats:
