@@ -1,4 +1,4 @@
-"""Video capture: known curves rendered on a photograph and read back."""
+"""Video capture by the Face Landmarker's scores: known curves rendered on a photograph and read back."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def captured(video: Path, model: Path) -> CapturedFace:
-    return capture_face(video, model)
+    return capture_face(video, model, method="blendshapes")
 
 
 def agreement(captured: CapturedFace, measured: np.ndarray, known: np.ndarray) -> float:
@@ -122,7 +122,7 @@ def test_frames_without_a_face_are_bridged_and_told(
     jaw = captured.curves.channel("jawOpen")
     edges = jaw[HIDDEN.start - 1], jaw[captured.seen.nonzero()[0][captured.seen.nonzero()[0] > HIDDEN.stop - 1][0]]
     assert min(edges) - 1e-6 <= jaw[HIDDEN].min() <= jaw[HIDDEN].max() <= max(edges) + 1e-6
-    capture_video(video, model)
+    capture_video(video, model, method="blendshapes")
     assert f"no face was found in {(~captured.seen).sum()} of the {FRAMES} frames" in caplog.text
 
 
@@ -157,7 +157,7 @@ def test_uneven_pictures_are_brought_to_an_even_rate(video: Path, model: Path, t
                 new.pts, new.time_base = index, Fraction(1, FPS)
                 file.mux(stream.encode(new))
         file.mux(stream.encode(None))
-    curves = capture_video(uneven, model)
+    curves = capture_video(uneven, model, method="blendshapes")
     jaw = np.interp(np.arange(48) / FPS, curves.times, curves.channel("jawOpen"))
     assert curves.duration == pytest.approx(50 / FPS, abs=0.1)
     assert np.corrcoef(jaw, known_curves().channel("jawOpen")[:48])[0, 1] > 0.8
@@ -183,7 +183,7 @@ def test_the_command_writes_a_take(
     video: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DREAMTALK_FACE_LANDMARKER", str(model))
-    assert main(["capture", str(video), "-o", str(tmp_path / "take.csv"), "--json"]) == 0
+    assert main(["capture", str(video), "-o", str(tmp_path / "take.csv"), "--method", "blendshapes", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["frames"] == FRAMES
     assert facts["frames_without_face"] >= HIDDEN.stop - HIDDEN.start
@@ -193,7 +193,7 @@ def test_the_command_writes_a_take(
 def test_without_a_model_one_line_says_where_it_is(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DREAMTALK_FACE_LANDMARKER", raising=False)
     with pytest.raises(WeightsError) as error:
-        capture_video(video)
+        capture_video(video, method="blendshapes")
     assert MODEL_ADDRESS in str(error.value)
     assert MODEL_SHA256 in str(error.value)
     assert "never downloaded by itself" in str(error.value)
@@ -203,20 +203,20 @@ def test_a_broken_model_is_refused(video: Path, tmp_path: Path) -> None:
     broken = tmp_path / "face_landmarker.task"
     broken.write_bytes(b"no model")
     with pytest.raises(WeightsError, match=r"face_landmarker\.task' is no face landmarker"):
-        capture_video(video, broken)
+        capture_video(video, broken, method="blendshapes")
 
 
 def test_videos_that_cannot_be_captured_are_refused(model: Path, tmp_path: Path) -> None:
     empty = tmp_path / "grey.mp4"
     write_video(empty, [np.full((128, 128, 3), 90, np.uint8)] * 5)
     with pytest.raises(CaptureError, match="no face was found"):
-        capture_video(empty, model)
+        capture_video(empty, model, method="blendshapes")
     text = tmp_path / "notes.mp4"
     text.write_text("no video")
     with pytest.raises(CaptureError, match="no video that can be decoded"):
-        capture_video(text, model)
+        capture_video(text)
     with pytest.raises(CaptureError, match="does not exist"):
-        capture_video(tmp_path / "missing.mp4", model)
+        capture_video(tmp_path / "missing.mp4")
 
 
 def test_capture_can_be_stopped(video: Path, model: Path) -> None:
@@ -225,4 +225,4 @@ def test_capture_can_be_stopped(video: Path, model: Path) -> None:
             raise Cancelled("stopped")
 
     with pytest.raises(Cancelled):
-        capture_video(video, model, stop)
+        capture_video(video, model, stop, method="blendshapes")

@@ -1,15 +1,18 @@
-"""A face video to curves: MediaPipe's blendshape scores and head pose, at an even frame rate.
+"""A face video to curves at an even frame rate, by either of two methods.
 
-The scores are taken as they are. They are no measurement: mouth and lids follow well, cheeks, nose and the jaw's
-sideways travel weakly, the tongue not at all, and faces differ in the score of their rest pose.
+``landmarks`` needs nothing but MediaPipe's own Face Mesh: the proxy avatar's shapes are fitted to its landmarks.
+``blendshapes`` takes the scores of MediaPipe's Face Landmarker, whose model the user must have, as they are. Neither
+is a measurement: mouth, lids and brows follow well, cheeks, nose and the jaw's sideways travel weakly or not at all,
+and the tongue never.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +24,10 @@ from blendshape_rigs.formats.livelink import USUAL_RATES
 from model_server.errors import CaptureError
 from model_server.portrait.fit import rotation_angles
 
-from .face_landmarker import SeenFace, find_model, model_hash, open_landmarker
-from .video_frames import open_video
+from .face_landmarker import find_model, model_hash, open_landmarker
+from .face_mesh import open_face_mesh
+from .landmark_curves import curves_of_track, open_track
+from .video_frames import Video, VideoFrame, open_video
 
 MAXIMUM_SECONDS = 4 * 3600.0
 
@@ -36,6 +41,8 @@ _RATES = (1.0, 240.0)
 FloatArray = npt.NDArray[np.float64]
 Progress = Callable[[float], None]
 """Called with the seconds of video that are done; may raise to stop."""
+Method = Literal["landmarks", "blendshapes"]
+METHODS: tuple[Method, ...] = get_args(Method)
 _log = logging.getLogger(__name__)
 
 
@@ -52,57 +59,105 @@ class CapturedFace:
     seen: npt.NDArray[np.bool_]
 
 
-def capture_video(path: Path, model: Path | None = None, progress: Progress | None = None) -> FaceCurves:
-    """Return the curves of the face in a video; what was bridged for want of a face is logged as a warning.
+def capture_video(
+    path: Path, model: Path | None = None, progress: Progress | None = None, method: Method = "landmarks"
+) -> FaceCurves:
+    """Return the curves of the face in a video; see :func:`capture_face`."""
+    return capture_face(path, model, progress, method).curves
+
+
+def capture_face(
+    path: Path, model: Path | None = None, progress: Progress | None = None, method: Method = "landmarks"
+) -> CapturedFace:
+    """Return the curves of the face in a video and where it was seen; what was bridged is logged as a warning.
+
+    Head rotation is relative to the camera. Head translation is that of the point where the head turns on the
+    neck, relative to its median place in the clip; the lens is taken to see 63° from top to bottom and the face to
+    be of average size, so distances are rough.
 
     Args:
         path: a video of one face.
-        model: MediaPipe's ``face_landmarker.task``; by default the file that ``DREAMTALK_FACE_LANDMARKER`` names.
+        model: MediaPipe's ``face_landmarker.task`` for the method ``blendshapes``; by default the file that
+            ``DREAMTALK_FACE_LANDMARKER`` names, then the one that was downloaded.
         progress: called with the seconds of video that are done.
+        method: ``landmarks`` or ``blendshapes``.
 
     Raises:
         CaptureError: for a file that is no video, is too long, or shows no face.
         WeightsError: for a model that is missing or broken.
     """
-    return capture_face(path, model, progress).curves
+    if method == "landmarks":
+        return _by_landmarks(path, progress)
+    return _by_blendshapes(path, find_model(model), progress)
 
 
-def capture_face(path: Path, model: Path | None = None, progress: Progress | None = None) -> CapturedFace:
-    """Return the curves of the face in a video and where it was seen. See :func:`capture_video`.
-
-    Head rotation is relative to the camera. Head translation is that of the point where the head turns on the
-    neck, relative to its median place in the clip; MediaPipe takes the lens to see 63° from top to bottom and the
-    face to be of average size, so distances are rough.
-    """
-    model = find_model(model)
+def _by_landmarks(path: Path, progress: Progress | None) -> CapturedFace:
     times: list[float] = []
-    faces: list[SeenFace | None] = []
+    found: list[bool] = []
+    size = (0, 0)
+    with open_track() as track:
+        with open_video(path) as video, open_face_mesh() as mesh:
+            for frame in _frames(video, progress):
+                times.append(frame.time)
+                size = frame.pixels.shape[1], frame.pixels.shape[0]
+                landmarks = mesh.see(frame.pixels)
+                found.append(landmarks is not None)
+                if landmarks is not None:
+                    track.add(landmarks)
+        _require_face(times, found, path.name)
+        at, has_face = np.array(times), np.array(found)
+        stacked = curves_of_track(track, at[has_face], _frame_rate(at), size)
+    stacked[:, 55:] -= np.median(stacked[:, 55:], axis=0)
+    return _on_even_grid(at, has_face, stacked, path.name, Provenance(source="capture"))
+
+
+def _by_blendshapes(path: Path, model: Path, progress: Progress | None) -> CapturedFace:
+    times: list[float] = []
+    found: list[bool] = []
+    values, poses = [], []
     with open_video(path) as video, open_landmarker(model) as landmarker:
-        if video.duration is not None and video.duration > MAXIMUM_SECONDS:
-            raise CaptureError(f"'{path.name}' is longer than {MAXIMUM_SECONDS / 3600:g} h; cut it")
-        for frame in video.frames():
-            if frame.time > MAXIMUM_SECONDS or len(times) >= _MOST_FRAMES:
-                raise CaptureError(f"'{path.name}' is longer than {MAXIMUM_SECONDS / 3600:g} h; cut it")
+        for frame in _frames(video, progress):
             times.append(frame.time)
-            faces.append(landmarker.see(frame.pixels, frame.time))
-            if progress is not None:
-                progress(frame.time)
-    if not times:
-        raise CaptureError(f"'{path.name}' holds no pictures that can be decoded; export it again as MP4")
-    captured = _on_even_grid(np.array(times), faces, path.name)
-    _report_gaps(captured, path.name)
+            face = landmarker.see(frame.pixels, frame.time)
+            found.append(face is not None)
+            if face is not None:
+                values.append(face.values)
+                poses.append(face.pose)
+    _require_face(times, found, path.name)
+    rotation, translation = head_pose(np.stack(poses))
+    stacked = np.concatenate([np.stack(values), rotation, translation], axis=1)
     provenance = Provenance(source="capture", model_hash=model_hash(model))
-    return CapturedFace(captured.curves.with_stacked(captured.curves.stacked(), provenance=provenance), captured.seen)
+    return _on_even_grid(np.array(times), np.array(found), stacked, path.name, provenance)
 
 
-def _on_even_grid(times: FloatArray, faces: list[SeenFace | None], name: str) -> CapturedFace:
-    found = [face for face in faces if face is not None]
-    if not found:
+def _frames(video: Video, progress: Progress | None) -> Iterator[VideoFrame]:
+    """Yield the pictures of ``video``, and report how far it is after each.
+
+    Raises:
+        CaptureError: for a video that is too long.
+    """
+    too_long = CaptureError(f"'{video.name}' is longer than {MAXIMUM_SECONDS / 3600:g} h; cut it")
+    if video.duration is not None and video.duration > MAXIMUM_SECONDS:
+        raise too_long
+    for number, frame in enumerate(video.frames()):
+        if frame.time > MAXIMUM_SECONDS or number >= _MOST_FRAMES:
+            raise too_long
+        yield frame
+        if progress is not None:
+            progress(frame.time)
+
+
+def _require_face(times: list[float], found: list[bool], name: str) -> None:
+    if not times:
+        raise CaptureError(f"'{name}' holds no pictures that can be decoded; export it again as MP4")
+    if not any(found):
         raise CaptureError(f"no face was found in '{name}'; film one face from the front, well lit")
-    has_face = np.array([face is not None for face in faces])
-    values = np.stack([face.values for face in found])
-    rotation, translation = head_pose(np.stack([face.pose for face in found]))
-    stacked = np.concatenate([values, rotation, translation], axis=1)
+
+
+def _on_even_grid(
+    times: FloatArray, has_face: npt.NDArray[np.bool_], stacked: FloatArray, name: str, provenance: Provenance
+) -> CapturedFace:
+    """Return curves at an even rate from (F, 58) ``stacked`` values of the pictures that show a face."""
     fps = _frame_rate(times)
     count = 1 + int(np.floor((times[-1] - times[0]) * fps + 0.01))
     if count > _MOST_FRAMES:
@@ -113,8 +168,10 @@ def _on_even_grid(times: FloatArray, faces: list[SeenFace | None], name: str) ->
     placed = np.where(np.abs((times - at[nearest.astype(int)]) * fps) < 0.05, at[nearest.astype(int)], times)
     even = interpolate(placed[has_face], stacked, at)
     closest = np.clip(np.searchsorted(times, at - 0.5 / fps), 0, len(times) - 1)
-    curves = FaceCurves(even[:, :52], even[:, 52:55], even[:, 55:], fps, float(times[0]))
-    return CapturedFace(curves, has_face[closest])
+    curves = FaceCurves(even[:, :52], even[:, 52:55], even[:, 55:], fps, float(times[0]), provenance)
+    captured = CapturedFace(curves, has_face[closest])
+    _report_gaps(captured, name)
+    return captured
 
 
 def head_pose(poses: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -1,6 +1,6 @@
 """MediaPipe's Face Landmarker: 51 ARKit blendshape scores and the head's pose, picture by picture.
 
-The model file is not part of this project and is never fetched by it.
+The model file is not part of this project; it is only ever fetched for a user who asks for it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,9 @@ from blendshape_rigs.arkit import ARKIT_COUNT, ARKIT_INDEX
 from model_server.errors import WeightsError
 from model_server.portrait.fit import without_native_noise
 
+from .model_file import LARGEST_MODEL, MODEL_ADDRESS, MODEL_LICENCE, MODEL_SHA256, downloaded_model
+
 ENVIRONMENT_VARIABLE = "DREAMTALK_FACE_LANDMARKER"
-MODEL_ADDRESS = (
-    "https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/face_landmarker.task"
-)
-MODEL_SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
-_LARGEST_MODEL = 64 << 20
 
 FloatArray = npt.NDArray[np.float32]
 _log = logging.getLogger(__name__)
@@ -47,22 +44,25 @@ class SeenFace:
 
 
 def find_model(path: Path | None) -> Path:
-    """Return the model file: ``path``, else what the environment variable names.
+    """Return the model file: ``path``, else what the environment variable names, else the one that was downloaded.
 
     Raises:
-        WeightsError: when neither is given, or the file is missing or no model.
+        WeightsError: when there is none, or the file is missing or no model.
     """
     named = os.environ.get(ENVIRONMENT_VARIABLE)
     model = path or (Path(named) if named else None)
+    if model is None and downloaded_model().is_file():
+        model = downloaded_model()
     if model is None:
         raise WeightsError(
-            "capturing a face needs MediaPipe's Face Landmarker, which is never downloaded by itself: fetch "
-            f"{MODEL_ADDRESS} (Apache-2.0, sha256 {MODEL_SHA256}) and name the file in {ENVIRONMENT_VARIABLE}"
+            "capturing by blendshapes needs MediaPipe's Face Landmarker, which is never downloaded by itself: run "
+            f"dreamtalk capture --download-model, or fetch {MODEL_ADDRESS} ({MODEL_LICENCE}, sha256 {MODEL_SHA256}) "
+            f"and name the file in {ENVIRONMENT_VARIABLE}"
         )
     if not model.is_file():
         raise WeightsError(f"the face landmarker '{model}' does not exist; fetch it from {MODEL_ADDRESS}")
-    if model.stat().st_size > _LARGEST_MODEL:
-        raise WeightsError(f"'{model}' is no face landmarker: it has more than {_LARGEST_MODEL >> 20} MiB")
+    if model.stat().st_size > LARGEST_MODEL:
+        raise WeightsError(f"'{model}' is no face landmarker: it has more than {LARGEST_MODEL >> 20} MiB")
     return model
 
 

@@ -120,7 +120,7 @@ class Converter:
         """Return the face in the time of the sound."""
         path = self.root / recording.face
         if recording.kind == "video":
-            return capture_face(path, self._face_landmarker)
+            return capture_face(path, self._face_landmarker, method="blendshapes")
         if recording.kind == "beat":
             curves = beat.read_faces(path)
         else:
