@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "model_server.metrics": {"blendshape_rigs"},
     "model_server.portrait": BASE | {"blendshape_rigs", "model_server.models"},
     "model_server.capture": BASE | {"blendshape_rigs", "model_server.portrait"},
-    "model_server.pipeline": (LOWER - {"model_server.metrics"}) | {"model_server.portrait"},
+    "model_server.pipeline": (LOWER - {"model_server.metrics"}) | {"model_server.capture", "model_server.portrait"},
     "model_server.training": LOWER | {"model_server.capture", "model_server.portrait"},
     "model_server.evaluation": BASE
     | {"blendshape_rigs", "model_server.pipeline", "model_server.metrics", "model_server.portrait"},
@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 TOP = {"model_server.cli", "model_server.commands", "model_server.blender_child"}
 """These may import anything, and nothing but themselves and each other imports them."""
 
-BLENDER = {"aud", "bl_ext", "bpy", "bpy_extras", "gpu", "gpu_extras", "mathutils", "pxr"}
+BLENDER = {"aud", "bl_ext", "blf", "bpy", "bpy_extras", "gpu", "gpu_extras", "mathutils", "pxr"}
 """Modules that come with Blender; ``pxr`` is its own build of OpenUSD."""
 
 THIRD_PARTY = {

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -91,6 +92,17 @@ def capture_face(
     return _by_blendshapes(path, find_model(model), progress)
 
 
+def video_seconds(path: Path) -> float | None:
+    """Return how long a video is by its own account, or None where it does not say.
+
+    Raises:
+        CaptureError: for a file that is no video, or one that is too long.
+    """
+    with open_video(path) as video:
+        _require_length(video)
+        return video.duration
+
+
 def _by_landmarks(path: Path, progress: Progress | None) -> CapturedFace:
     times: list[float] = []
     found: list[bool] = []
@@ -106,7 +118,8 @@ def _by_landmarks(path: Path, progress: Progress | None) -> CapturedFace:
                     track.add(landmarks)
         _require_face(times, found, path.name)
         at, has_face = np.array(times), np.array(found)
-        stacked = curves_of_track(track, at[has_face], _frame_rate(at), size)
+        stopping = None if progress is None else partial(progress, times[-1])
+        stacked = curves_of_track(track, at[has_face], _frame_rate(at), size, stopping)
     stacked[:, 55:] -= np.median(stacked[:, 55:], axis=0)
     return _on_even_grid(at, has_face, stacked, path.name, Provenance(source="capture"))
 
@@ -136,15 +149,22 @@ def _frames(video: Video, progress: Progress | None) -> Iterator[VideoFrame]:
     Raises:
         CaptureError: for a video that is too long.
     """
-    too_long = CaptureError(f"'{video.name}' is longer than {MAXIMUM_SECONDS / 3600:g} h; cut it")
-    if video.duration is not None and video.duration > MAXIMUM_SECONDS:
-        raise too_long
+    _require_length(video)
     for number, frame in enumerate(video.frames()):
         if frame.time > MAXIMUM_SECONDS or number >= _MOST_FRAMES:
-            raise too_long
+            raise _too_long(video)
         yield frame
         if progress is not None:
             progress(frame.time)
+
+
+def _require_length(video: Video) -> None:
+    if video.duration is not None and video.duration > MAXIMUM_SECONDS:
+        raise _too_long(video)
+
+
+def _too_long(video: Video) -> CaptureError:
+    return CaptureError(f"'{video.name}' is longer than {MAXIMUM_SECONDS / 3600:g} h; cut it")
 
 
 def _require_face(times: list[float], found: list[bool], name: str) -> None:

@@ -8,7 +8,7 @@ in memory.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO
 
@@ -64,7 +64,9 @@ def open_track() -> Iterator[LandmarkTrack]:
         yield LandmarkTrack(file)
 
 
-def curves_of_track(track: LandmarkTrack, times: Array, fps: float, size: tuple[int, int]) -> Array:
+def curves_of_track(
+    track: LandmarkTrack, times: Array, fps: float, size: tuple[int, int], between: Callable[[], None] | None = None
+) -> Array:
     """Return (T, 58) shape values in [0, 1], head rotation in radians and head translation in metres.
 
     Translation is that of the point where the head turns on the neck, relative to the camera.
@@ -74,6 +76,7 @@ def curves_of_track(track: LandmarkTrack, times: Array, fps: float, size: tuple[
         times: (T,) seconds.
         fps: the frame rate, which may have gaps.
         size: width and height of the pictures in pixels.
+        between: called now and then; may raise to stop.
     """
     some = np.unique(np.linspace(0, track.count - 1, min(track.count, _CALIBRATION_FRAMES)).round().astype(np.intp))
     landmarks = track.frames(some)
@@ -88,6 +91,8 @@ def curves_of_track(track: LandmarkTrack, times: Array, fps: float, size: tuple[
         linked = linked_frames(times[window], fps)
         solved = _solve(track.frames(window), neutral, (left, right), linked, fps, size)
         curves[first:last] = solved[first - start : last - start]
+        if between is not None:
+            between()
     return curves
 
 

@@ -20,15 +20,21 @@ from model_server import __version__
 from model_server.errors import DreamTalkError
 from model_server.pipeline.exchange import FaceCurves, npz_bytes, open_audio, sent_curves
 
+from . import captures, portraits
 from .guard import Guard
-from .jobs import Job, JobQueue, QueueFullError, SpeechJob
+from .jobs import CurvesJob, Job, JobQueue, QueueFullError, SpeechJob
 from .protocol import PROTOCOL_VERSION, JobView, ProtocolError, parse_options
 from .settings import ServerSettings
 from .uploads import JobForm, UploadSizeError, curves_bytes, read_form, save, shown_name, take_parts
 
 _POLL_SECONDS = 0.1
 _HEARTBEAT_SECONDS = 5.0  # an unchanged state is repeated, so that either side notices when the other is gone
-_STATUS: dict[type[Exception], int] = {ProtocolError: 409, UploadSizeError: 413, QueueFullError: 429}
+_STATUS: dict[type[Exception], int] = {
+    ProtocolError: 409,
+    UploadSizeError: 413,
+    QueueFullError: 429,
+    portraits.UnknownPortraitError: 404,
+}
 
 
 def create_app(
@@ -51,6 +57,7 @@ def create_app(
     app = FastAPI(title="DREAM-Talk", lifespan=lifespan, openapi_url=None)
     app.state.settings = settings
     app.state.jobs = jobs
+    app.state.portraits = portraits.PortraitShelf()
     app.add_middleware(Guard, token=token, any_host=settings.any_host)
     app.add_exception_handler(DreamTalkError, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_parameter)
@@ -60,7 +67,10 @@ def create_app(
     app.get("/v1/jobs/{job_id}")(show)
     app.get("/v1/jobs/{job_id}/events")(events)
     app.get("/v1/jobs/{job_id}/curves")(curves)
+    app.get("/v1/jobs/{job_id}/file")(video)
     app.delete("/v1/jobs/{job_id}")(delete)
+    app.include_router(portraits.router)
+    app.include_router(captures.router)
     return app
 
 
@@ -168,12 +178,17 @@ async def _lines(request: Request, job: Job) -> AsyncIterator[str]:
 
 def curves(job: KnownJob, first_frame: Annotated[int, Query(ge=0)] = 0) -> Response:
     """Return the frames made so far, from ``first_frame`` on, as an NPZ file."""
-    if not isinstance(job, SpeechJob):
+    if not isinstance(job, CurvesJob):
         raise HTTPException(404, "this job makes no curves")
     made = job.curves_from(first_frame)
     if made is None:
-        made = FaceCurves.zeros(0, job.request.fps, first_frame / job.request.fps)
+        made = FaceCurves.zeros(0, job.fps, first_frame / job.fps)
     return Response(npz_bytes(made), media_type="application/octet-stream")
+
+
+def video(job: KnownJob) -> Response:
+    """Return the video of a portrait job as a stream."""
+    return portraits.portrait_result(job)
 
 
 async def delete(request: Request, job: KnownJob) -> JobView:

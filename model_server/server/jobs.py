@@ -99,6 +99,11 @@ class Job(ABC):
                 raise Cancelled("cancelled by the client")
             self._state = "running"
 
+    def say(self, message: str) -> None:
+        """Tell the client something about the work, in one sentence; it stays until the job ends otherwise."""
+        with self._lock:
+            self._message = message
+
     def advance(self, seconds: float) -> None:
         """Note how many seconds are finished."""
         with self._lock:
@@ -109,7 +114,7 @@ class Job(ABC):
         with self._lock:
             if not self.ended:
                 self._state = state
-                self._message = message
+                self._message = message or self._message
         _delete(self.uploads)
         if not self.done:
             _delete(self.results)
@@ -132,26 +137,22 @@ def _delete(paths: tuple[Path, ...]) -> None:
         path.unlink(missing_ok=True)
 
 
-class SpeechJob(Job):
-    """One performance of a recording.
+class CurvesJob(Job):
+    """A piece of work that makes curves, part by part.
 
-    Args:
-        audio: the recording; its file belongs to the job.
-        request: what to make of it.
+    Attributes:
+        fps: frames a second of what it makes, as far as that is known before.
     """
 
-    def __init__(self, audio: AudioStream, request: AnimationRequest) -> None:
-        super().__init__(audio.duration, uploads=(audio.path,))
-        self.request = request
-        self._audio = audio
+    def __init__(self, duration: float | None, upload: Path, fps: float) -> None:
+        super().__init__(duration, uploads=(upload,))
+        self.fps = fps
         self._parts: list[FaceCurves] = []
 
-    def work(self, model: Callable[[], SpeechToCurves], progress: Progress) -> None:
-        """Make the performance part by part."""
-        for part in model().stream(self._audio, self.request, progress):
-            with self._lock:
-                self._parts.append(part)
-        progress(self.duration or 0.0)
+    def add(self, part: FaceCurves) -> None:
+        """Keep one more part of the curves."""
+        with self._lock:
+            self._parts.append(part)
 
     @property
     def frames(self) -> int:
@@ -171,6 +172,25 @@ class SpeechJob(Job):
                 start = part.start + skipped / part.fps
                 wanted.append(part.with_stacked(part.stacked()[skipped:], start=start))
         return concatenate(wanted) if wanted else None
+
+
+class SpeechJob(CurvesJob):
+    """One performance of a recording.
+
+    Args:
+        audio: the recording; its file belongs to the job.
+        request: what to make of it.
+    """
+
+    def __init__(self, audio: AudioStream, request: AnimationRequest) -> None:
+        super().__init__(audio.duration, audio.path, request.fps)
+        self._audio, self._request = audio, request
+
+    def work(self, model: Callable[[], SpeechToCurves], progress: Progress) -> None:
+        """Make the performance part by part."""
+        for part in model().stream(self._audio, self._request, progress):
+            self.add(part)
+        progress(self.duration or 0.0)
 
 
 class JobQueue:

@@ -8,6 +8,15 @@ Version 1::
     GET    /v1/jobs/{id}/events              JobView as newline-delimited JSON until the job ends
     GET    /v1/jobs/{id}/curves?first_frame  NPZ of the frames made so far, from that frame on
     DELETE /v1/jobs/{id}                     cancels a job that has not ended, forgets one that has
+    GET    /v1/jobs/{id}/file                the video of a portrait job that is done
+    POST   /v1/portraits                     multipart: "photo" file, "options" JSON: PortraitView
+    POST   /v1/portraits/{id}/frames?first   body: NPZ of a piece of curves; raw pixels of count frames from first on
+    DELETE /v1/portraits/{id}                forgets a portrait; the last few that were used are held ready
+    POST   /v1/portrait-jobs                 multipart: "curves" NPZ, "options" JSON, "photo" file or the id of a
+                                             portrait, perhaps a "sound" file: JobView
+
+    POST   /v1/captures                      multipart: "video" file of a face, "options" JSON: JobView; its curves
+                                             are those of the face
 
 All but health need the header ``Authorization: Bearer TOKEN``. An error answers 4xx or 5xx with
 ``{"detail": "one clear sentence"}``.
@@ -23,12 +32,30 @@ Options, all but the first optional::
      "remake": [[2.5, 4.0]],                 with a "take": seconds to make again, all else stays
      "lock": ["brow", "jawOpen"],            with a "take": regions or channels that stay
      "keys": [["browInnerUp", 2.4]]}         with a "take": single values of it that stay
+
+Options of a portrait, and beside them those of its video, all but the first optional::
+
+    {"protocol": 1,
+     "face": 0,                              counted from the left; the largest where it is left out
+     "landmarks": {...},                     what a landmark file holds, where no face is found
+     "maximum_side": 256}                    of a portrait that is held ready, in pixels
+    {"portrait": "id",                       one that is held ready, in place of the "photo"
+     "strengths": {"head": 1, "brows": 1, "eyes": 1, "mouth": 1, "blink": 1},  each 0 to 2
+     "badge": false, "background": true, "format": "mp4"}  or "webm", which can do without the background
+
+Options of a capture::
+
+    {"protocol": 1,
+     "method": "landmarks"}                  or "blendshapes", which needs MediaPipe's Face Landmarker on the server
+
+Frames take ``count`` (1 to 16), ``background`` and the five strengths as parameters beside ``first``. Their pixels
+are (count, height, width, 3) unsigned bytes of RGB, or 4 of RGBA with straight alpha without the background.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
@@ -43,6 +70,8 @@ PROTOCOL_VERSION = 1
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 
+Options = TypeVar("Options", bound=BaseModel)
+
 _MAXIMUM_KEYS = 100_000
 _MAXIMUM_PHONES = 200_000
 _MAXIMUM_RANGES = 1000
@@ -52,11 +81,13 @@ class ProtocolError(ConfigError):
     """The client speaks another version of the protocol."""
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A model that takes nothing unknown, nothing of another type and no number that is not finite."""
+
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
-class EmotionKeys(_Strict):
+class EmotionKeys(Strict):
     """Emotion over time: ``times`` (K,) seconds, increasing; ``weights`` (K, 8) in 0..1."""
 
     times: list[float] = Field(min_length=1, max_length=_MAXIMUM_KEYS)
@@ -72,7 +103,7 @@ _Range = Annotated[tuple[float, float], Field(strict=False)]
 _Key = Annotated[tuple[str, float], Field(strict=False)]
 
 
-class JobOptions(_Strict):
+class JobOptions(Strict):
     """The options of one job; an unknown one is an error.
 
     Attributes:
@@ -134,7 +165,12 @@ class JobOptions(_Strict):
 
 
 def parse_options(text: str) -> JobOptions:
-    """Return the options in the JSON ``text``.
+    """Return the options of a performance in the JSON ``text``; raises as :func:`parse_model` does."""
+    return parse_model(JobOptions, text)
+
+
+def parse_model(model: type[Options], text: str) -> Options:
+    """Return the options in the JSON ``text`` as ``model`` describes them.
 
     Raises:
         ProtocolError: when the client speaks another version.
@@ -154,7 +190,7 @@ def parse_options(text: str) -> JobOptions:
             "update the older of the two"
         )
     try:
-        return JobOptions.model_validate(values)
+        return model.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         option, *inner = (str(part) for part in first["loc"])
@@ -167,8 +203,8 @@ class JobView(BaseModel):
     """What a client sees of a job.
 
     Attributes:
-        seconds_done: seconds of audio finished.
-        duration: seconds of the recording as its file states them, or None.
+        seconds_done: seconds of audio or video finished.
+        duration: seconds of the recording as its file states them, or of the video; None where it is not known.
         frames: frames of curves that can be fetched.
         message: one sentence about a failure or what is going on; may be empty.
     """
