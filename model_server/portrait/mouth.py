@@ -18,7 +18,7 @@ from .mouth_model import MATERIALS, MouthModel, to_display
 from .own_teeth import OwnTeeth
 from .raster import Raster, rasterise
 
-_DENSITY = (2.2, 4.5)  # pixels a millimetre at which the mouth is drawn
+_DENSITY = (1.8, 3.6)  # pixels a millimetre at which the mouth is drawn
 _TEETH_DEPTH = 7.0  # mm behind the lips: what lies no deeper is lit as the lips are
 _LIGHT_REACH = (8.0, 0.6)  # mm in which light falls to a third behind the teeth: constant, and per mm of opening
 _TONGUE_OUT = (0.5, 2.5)  # mm before the lips' line from where on to where the tongue is drawn over the lower lip
@@ -156,7 +156,7 @@ class MouthInterior:
     def _interior(self, pose: MouthPose, corner: Floats, size: tuple[int, int], gap: float) -> tuple[Floats, Floats]:
         """Return linear light (h, w, 3) and how much (h, w) of it is tongue before the lips, blurred as the photo."""
         mm = pose.pixels_per_mm
-        zoom = float(np.clip(1.6 * mm, *_DENSITY)) / mm
+        zoom = float(np.clip(1.3 * mm, *_DENSITY)) / mm
         fine = (int(np.ceil(size[0] * zoom)), int(np.ceil(size[1] * zoom)))
         shaded = self._shaded(pose, gap)
         raster = rasterise((pose.points - corner + 0.5) * zoom - 0.5, pose.depth, self._model.triangles, fine)

@@ -23,7 +23,7 @@ from .topology import EYE_LOOPS, IRIS_CENTRES, LOWER_LID_RINGS, UPPER_LID_RINGS
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 _BROWS = (70, 63, 105, 66, 107, 55, 65, 52, 53, 46, 300, 293, 334, 296, 336, 285, 295, 282, 283, 276)
 _ENAMEL = np.array([1.02, 0.985, 0.86], np.float32)  # linear tint of a tooth beside the white of an eye
-_SKIN_CHROMA = 0.6  # (red - blue) / red of skin in linear light, in a photograph of ordinary saturation
+_SKIN_CHROMA, _LIP_CHROMA = 0.6, 0.5  # (red - blue) / red in linear light, in a photograph of ordinary saturation
 _EDGE_BLUR = 1.0  # pixels of blur that is added to tell how much there was
 
 
@@ -67,13 +67,14 @@ def measure_light(pixels: Bytes, fit: PortraitFit) -> MouthLight:
     tone = np.quantile(seen, 0.65, axis=0)
     face = _face_crop(pixels, fit)
     white = _white(pixels, fit, tone)
+    lips = np.median(_sample(smooth, points[list(LOWER_LIP_RINGS[1][2:-2])]), axis=0).astype(np.float32)
     return MouthLight(
         ambient,
         direction,
         white,
         white,
-        np.median(_sample(smooth, points[list(LOWER_LIP_RINGS[1][2:-2])]), axis=0).astype(np.float32),
-        float(np.clip(_chroma(tone) / _SKIN_CHROMA, 0, 1.1)),
+        lips,
+        float(np.clip(max(_chroma(tone) / _SKIN_CHROMA, _chroma(lips) / _LIP_CHROMA), 0, 1.1)),
         edge_blur(face),
         grain(face),
     )
@@ -190,4 +191,4 @@ def grain(grey: Reals) -> float:
     image = np.asarray(grey, np.float32)
     mask = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
     noise = cv2.boxFilter(np.abs(cv2.filter2D(image, cv2.CV_32F, mask)), -1, (9, 9))
-    return float(np.clip(np.sqrt(np.pi / 2) / 6 * np.quantile(noise, 0.2), 0, 12))
+    return float(np.clip(np.sqrt(np.pi / 2) / 6 * np.quantile(noise, 0.2), 0, 6))

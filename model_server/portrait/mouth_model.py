@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 
 import numpy as np
 
-from blendshape_rigs.arkit import ARKIT_INDEX
+from blendshape_rigs.arkit import ARKIT_COUNT, ARKIT_INDEX
 from blendshape_rigs.avatar import ProxyAvatar, load_proxy_avatar
 
 from .arrays import Floats, Ints, Reals
+from .fit import rotation_matrix
+from .raster import rasterise
 
 MATERIALS = ("teeth", "gums", "tongue", "mouth_cavity")
+_POSES = ((0.05, 0.0), (0.3, 0.0), (1.0, 0.0), (0.2, 0.3), (0.3, 0.7), (0.3, 1.0))  # jawOpen, tongueOut
+_SURVEY = 1.5  # pixels a millimetre in the search for what is ever seen
 _TURNING_CHANNELS = ("jawOpen", "tongueOut")  # those that turn surfaces, not only move them
 _LOWER_JAW_DROP = 0.005  # metres at jawOpen 1: teeth and gums that move more belong to the jaw
 
@@ -46,6 +51,23 @@ class MouthModel:
     @classmethod
     def from_avatar(cls, avatar: ProxyAvatar) -> MouthModel:
         """Return the mouth of ``avatar``."""
+        whole = cls._whole(avatar)
+        triangles = whole.triangles[_ever_seen(whole)]
+        used, flat = np.unique(triangles, return_inverse=True)
+        return cls(
+            whole.vertices[used],
+            whole.deltas[:, used],
+            flat.reshape(-1, 3).astype(np.int32),
+            whole.normals[used],
+            whole.normal_deltas[:, used],
+            whole.colours[used],
+            whole.kind[used],
+            whole.on_skull[used],
+            whole.channels,
+        )
+
+    @classmethod
+    def _whole(cls, avatar: ProxyAvatar) -> MouthModel:
         numbers = [avatar.materials.index(name) for name in MATERIALS]
         inside = np.isin(avatar.triangle_materials, numbers)
         used, flat = np.unique(avatar.triangles[inside], return_inverse=True)
@@ -89,6 +111,24 @@ class MouthModel:
 def load_mouth_model() -> MouthModel:
     """Return the packaged avatar's mouth."""
     return MouthModel.from_avatar(load_proxy_avatar())
+
+
+def _ever_seen(model: MouthModel) -> Ints:
+    """Return the triangles that show from the front in any of many poses: roots and backs of teeth never do."""
+    seen = np.zeros(len(model.triangles), bool)
+    numbers = {tuple(corners): place for place, corners in enumerate(model.triangles.tolist())}
+    for jaw, tongue in _POSES:
+        values = np.zeros(ARKIT_COUNT, np.float32)
+        values[[ARKIT_INDEX["jawOpen"], ARKIT_INDEX["tongueOut"]]] = jaw, tongue
+        points = model.vertices + model.moved(values)
+        for pitch, yaw in product((-30, -10, 10, 30), (-45, -20, 0, 20, 45)):
+            turned = points @ rotation_matrix(np.radians(pitch), np.radians(yaw), 0).T * (1000 * _SURVEY)
+            flat = turned[:, :2] * np.array([1, -1], np.float32)
+            flat -= flat.min(axis=0)
+            width, height = np.ceil(flat.max(axis=0)).astype(int).tolist()
+            raster = rasterise(flat, turned[:, 2], model.triangles, (height + 1, width + 1))
+            seen[[numbers[tuple(corners)] for corners in np.unique(raster.corners, axis=0).tolist()]] = True
+    return np.flatnonzero(seen).astype(np.int32)
 
 
 def _face_outward(points: Reals, triangles: Ints, solid: Ints) -> None:

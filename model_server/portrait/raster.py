@@ -39,33 +39,51 @@ def rasterise(points: Floats, depth: Floats, triangles: Ints, size: tuple[int, i
     Args:
         points: (V, 2) columns and rows; the middle of the first pixel is 0, 0.
         depth: (V,) larger is nearer.
-        triangles: (F, 3); those that run clockwise on the picture are seen, the others are backs.
+        triangles: (F, 3); those that run counter-clockwise as seen are drawn, the others are backs.
         size: height and width.
     """
-    height, width = size
     triangles = triangles[_in_view(points, triangles, size)]
-    (x0, y0), (x1, y1), (x2, y2) = (points[triangles[:, k]].T.astype(np.float32) for k in range(3))
-    left = np.maximum(np.ceil(np.minimum(np.minimum(x0, x1), x2)), 0).astype(np.int32)
-    top = np.maximum(np.ceil(np.minimum(np.minimum(y0, y1), y2)), 0).astype(np.int32)
-    right = np.minimum(np.maximum(np.maximum(x0, x1), x2), width - 1).astype(np.int32)
-    bottom = np.minimum(np.maximum(np.maximum(y0, y1), y2), height - 1).astype(np.int32)
-    wide = np.maximum(right - left + 1, 0)
-    count = wide * np.maximum(bottom - top + 1, 0)
-    which = np.repeat(np.arange(len(triangles), dtype=np.int32), count)
-    step = np.arange(len(which), dtype=np.int32) - (np.cumsum(count, dtype=np.int32) - count)[which]
-    down = step // wide[which]
-    column, row = left[which] + step - down * wide[which], top[which] + down
-    # Both weights are linear over the picture: constant + slope * column + slope * row, for each triangle.
-    area = 1 / ((x1 - x0) * (y2 - y0) - (y1 - y0) * (x2 - x0))
-    u = _plane((y2 - y0) * area, (x0 - x2) * area, x0, y0, which, column, row)
-    v = _plane((y0 - y1) * area, (x1 - x0) * area, x0, y0, which, column, row)
-    hit = np.flatnonzero((u >= 0) & (v >= 0) & (u + v <= 1))
-    which, u, v = which[hit], u[hit], v[hit]
-    pixel = row[hit] * width + column[hit]
-    z0, z1, z2 = (depth[triangles[:, k]].astype(np.float32) for k in range(3))
-    seen = _nearest(pixel, z0[which] + u * (z1 - z0)[which] + v * (z2 - z0)[which], height * width)
-    u, v = u[seen], v[seen]
-    return Raster(pixel[seen], triangles[which[seen]], np.stack([1 - u - v, u, v], axis=1))
+    x, y, z = (values.astype(np.float32)[triangles.T] for values in (points[:, 0], points[:, 1], np.asarray(depth)))
+    # Twice the area, negative for what is seen; then depth as a plane over the picture.
+    area = (x[1] - x[0]) * (y[2] - y[0]) - (y[1] - y[0]) * (x[2] - x[0])
+    z_x = ((z[1] - z[0]) * (y[2] - y[0]) - (z[2] - z[0]) * (y[1] - y[0])) / area
+    z_y = ((z[2] - z[0]) * (x[1] - x[0]) - (z[1] - z[0]) * (x[2] - x[0])) / area
+    which, row, left, count = _spans(x, y, size)
+    first = np.cumsum(count, dtype=np.int32) - count
+    span = np.repeat(np.arange(len(which), dtype=np.int32), count)
+    step = np.arange(len(span), dtype=np.int32)
+    pixel = (row * size[1] + left - first)[span] + step
+    start = z[0][which] + z_y[which] * (row - y[0][which]) + z_x[which] * (left - first - x[0][which])
+    near = start[span] + z_x[which][span] * step
+    seen = _nearest(pixel, near, size[0] * size[1])
+    pixel, found = pixel[seen], which[span[seen]]
+    down = pixel // size[1] - y[0][found]
+    along = pixel % size[1] - x[0][found]
+    u = (along * (y[2] - y[0])[found] - down * (x[2] - x[0])[found]) / area[found]
+    v = (down * (x[1] - x[0])[found] - along * (y[1] - y[0])[found]) / area[found]
+    return Raster(pixel, triangles[found], np.stack([1 - u - v, u, v], axis=1).astype(np.float32))
+
+
+def _spans(x: Floats, y: Floats, size: tuple[int, int]) -> tuple[Ints, Ints, Ints, Ints]:
+    """Return triangle, row, first column and number of pixels of each row that corners (3, F) cover."""
+    top = np.maximum(np.ceil(np.minimum(np.minimum(y[0], y[1]), y[2])), 0).astype(np.int32)
+    bottom = np.minimum(np.maximum(np.maximum(y[0], y[1]), y[2]), size[0] - 1).astype(np.int32)
+    tall = np.maximum(bottom - top + 1, 0)
+    which = np.repeat(np.arange(len(top), dtype=np.int32), tall)
+    row = np.arange(len(which), dtype=np.int32) - (np.cumsum(tall, dtype=np.int32) - tall - top)[which]
+    left = np.zeros(len(which), np.float32)
+    right = np.full(len(which), size[1] - 1, np.float32)
+    for begin, end in ((0, 1), (1, 2), (2, 0)):
+        rise = y[end] - y[begin]
+        # Corners run counter-clockwise as seen: an edge that goes down the picture is a left side.
+        slope = (x[end] - x[begin]) / np.where(rise == 0, 1, rise)
+        cross = (x[begin] - slope * y[begin])[which] + slope[which] * row
+        left = np.maximum(left, np.where((rise > 0)[which], cross, left))
+        right = np.minimum(right, np.where((rise < 0)[which], cross, right))
+    first = np.ceil(left).astype(np.int32)
+    count = np.floor(right).astype(np.int32) - first + 1
+    kept = np.flatnonzero(count > 0)
+    return which[kept], row[kept], first[kept], count[kept]
 
 
 def _in_view(points: Floats, triangles: Ints, size: tuple[int, int]) -> Ints:
@@ -78,14 +96,6 @@ def _in_view(points: Floats, triangles: Ints, size: tuple[int, int]) -> Ints:
     near = np.flatnonzero((beyond[a] & beyond[b] & beyond[c]) == 0)
     a, b, c = a[near], b[near], c[near]
     return near[(x[b] - x[a]) * (y[c] - y[a]) - (y[b] - y[a]) * (x[c] - x[a]) < -1e-6]
-
-
-def _plane(along: Floats, across: Floats, x: Floats, y: Floats, which: Ints, column: Ints, row: Ints) -> Floats:
-    """Return for each sample ``along * (column - x) + across * (row - y)`` of its own triangle."""
-    result = along[which] * column
-    result += across[which] * row
-    result -= (along * x + across * y)[which]
-    return np.asarray(result, np.float32)
 
 
 def _nearest(pixel: Ints, z: Floats, pixels: int) -> Ints:
