@@ -34,7 +34,7 @@ _REFUSED_SHOWN = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the five actions and their options."""
+    """Add the six actions and their options."""
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     build = actions.add_parser("build", help="make voices and sessions; what is there stays, a stopped run goes on")
     build.add_argument(
@@ -80,6 +80,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs", type=_whole, default=os.cpu_count() or 1, help="processes at once (default: all cores)"
     )
     heads.add_argument("--seed", type=options.seed, default=0, help="same seed, same people (default: 0)")
+    faces = actions.add_parser("faces", help="cut faces out of videos: what Face-vid2vid learns from beside heads")
+    faces.add_argument("videos", type=Path, metavar="FOLDER", help="folder of videos (VoxCeleb, HDTF or any other)")
+    faces.add_argument("--frames", type=_whole, default=32, help="pictures of each video at most (default: 32)")
+    faces.add_argument("--size", type=_whole, default=256, help="pixels of a picture's side (default: 256)")
     for action in (listing, adding):
         options.add_json_option(action)
     for action, run_action, out in (
@@ -88,6 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         (listing, _list, "runs"),
         (adding, _add, "runs/performances"),
         (heads, _heads, "runs/heads"),
+        (faces, _faces, "runs/faces"),
     ):
         action.add_argument("--out", type=Path, default=Path(out), help=f"folder of what is made (default: {out})")
         action.set_defaults(action=run_action, action_parser=action)
@@ -146,6 +151,25 @@ def _heads(arguments: argparse.Namespace) -> int:
             count += 1
             advance(count, arguments.people, path.name)
     print(f"{arguments.out}: {count} new people")
+    return 0
+
+
+def _faces(arguments: argparse.Namespace) -> int:
+    """Cut the faces out of the videos that have no clip yet."""
+    from model_server.training.face_vid2vid.videos import cut_videos
+
+    done = clips = 0
+    with (
+        counted_bar("Videos") as advance,
+        closing(cut_videos(arguments.videos, arguments.out, arguments.frames, arguments.size)) as cutting,
+    ):
+        for total, cut in cutting:
+            done += 1
+            clips += cut.clip is not None
+            advance(done, total, cut.video)
+            if cut.clip is None:
+                print(f"refused {cut.video}: {cut.reason}", flush=True)
+    print(f"{arguments.out}: clips of {clips} of {done} videos")
     return 0
 
 

@@ -159,20 +159,21 @@ def rasterise(points: Floats, triangles: Ints, side: int) -> tuple[Ints, Ints, F
     low = np.clip(np.ceil(corners[..., :2].min(axis=1) - 0.5), 0, side).astype(np.int64)
     high = np.clip(np.floor(corners[..., :2].max(axis=1) - 0.5), -1, side - 1).astype(np.int64)
     extent = np.maximum(high - low + 1, 0)
-    (first, second, third) = corners[:, 0, :2], corners[:, 1, :2], corners[:, 2, :2]
-    area = _cross(second - first, third - first)
-    faces = np.flatnonzero((extent.prod(axis=1) > 0) & (np.abs(area) > 1e-9))
-    count = extent[faces].prod(axis=1)
-    face = np.repeat(faces, count)
-    number = np.arange(len(face)) - np.repeat(np.cumsum(count) - count, count)
-    column = low[face, 0] + number % extent[face, 0]
-    row = low[face, 1] + number // extent[face, 0]
-    at = np.stack([column + 0.5, row + 0.5], axis=1).astype(np.float32)
-    one = _cross(third[face] - second[face], at - second[face]) / area[face]
-    two = _cross(first[face] - third[face], at - third[face]) / area[face]
-    shares = np.stack([one, two, 1 - one - two], axis=1)
-    inside = (shares >= -1e-6).all(axis=1)
-    face, shares, pixel = face[inside], shares[inside], (row * side + column)[inside]
+    count = extent.prod(axis=1)
+    faces = np.flatnonzero(count)
+    planes, faces = _share_planes(corners, low, faces)
+    count = count[faces]
+    # Every pixel of every triangle's box, numbered within its box.
+    which = np.repeat(np.arange(len(faces)), count)
+    number = np.arange(len(which)) - np.repeat(np.cumsum(count) - count, count)
+    width = extent[faces, 0][which]
+    across, down = number % width, number // width
+    first, second = (planes[which, k, 0] * across + planes[which, k, 1] * down + planes[which, k, 2] for k in (0, 1))
+    inside = np.flatnonzero((first >= -1e-6) & (second >= -1e-6) & (first + second <= 1 + 1e-6))
+    which, first, second = which[inside], first[inside], second[inside]
+    shares = np.stack([first, second, 1 - first - second], axis=1)
+    face = faces[which]
+    pixel = (low[face, 1] + down[inside]) * side + low[face, 0] + across[inside]
     depth = np.einsum("nk,nk->n", shares, corners[face, :, 2])
     # Of equal indices numpy keeps the last one written: the nearest.
     order = np.argsort(-depth, kind="stable")
@@ -194,8 +195,28 @@ def visible(points: Floats, depth: Floats, tolerance: float = 0.03) -> npt.NDArr
     return np.asarray(within & (points[:, 2] <= depth[row, column] + tolerance) & np.isfinite(depth[row, column]))
 
 
-def _cross(one: Floats, other: Floats) -> Floats:
-    return np.asarray(one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0])
+def _share_planes(corners: Floats, low: Ints, faces: Ints) -> tuple[Floats, Ints]:
+    """Return how the shares of a triangle's first two corners change over its box, and the triangles that have area.
+
+    Args:
+        corners: (F, 3, 3) of all triangles, in pixels.
+        low: (F, 2) pixel in the upper left of each triangle's box.
+        faces: (N,) triangles to look at.
+
+    Returns:
+        (M, 2, 3) float32: share a column further, a row further, and in the middle of the box's first pixel; and the
+        numbers (M,) of the triangles.
+    """
+    place = corners[faces, :, :2] - low[faces, None] - 0.5
+    one, two, three = place[:, 0], place[:, 1], place[:, 2]
+    area = (two[:, 0] - one[:, 0]) * (three[:, 1] - one[:, 1]) - (two[:, 1] - one[:, 1]) * (three[:, 0] - one[:, 0])
+    real = np.flatnonzero(np.abs(area) > 1e-9)
+    planes = np.empty((len(real), 2, 3), np.float32)
+    for number, (start, end) in enumerate(((two, three), (three, one))):
+        edge, base = (end - start)[real] / area[real, None], start[real]
+        planes[:, number, 0], planes[:, number, 1] = -edge[:, 1], edge[:, 0]
+        planes[:, number, 2] = edge[:, 1] * base[:, 0] - edge[:, 0] * base[:, 1]
+    return planes, faces[real]
 
 
 def _normals(points: Floats, triangles: npt.NDArray[np.integer[Any]]) -> Floats:

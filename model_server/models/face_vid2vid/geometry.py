@@ -63,7 +63,7 @@ def degrees_to_bins(degrees: Tensor, count: int) -> Tensor:
 
 
 def place_keypoints(canonical: Tensor, rotation: Tensor, translation: Tensor, expression: Tensor) -> Tensor:
-    """Return (B, K, 3): ``canonical`` (B, K, 3) turned (B, 3, 3) and moved (B, 3), with ``expression`` (B, K, 3) added."""
+    """Return canonical keypoints (B, K, 3) turned (B, 3, 3), moved (B, 3), and with ``expression`` (B, K, 3) added."""
     return canonical @ rotation.transpose(1, 2) + translation[:, None] + expression
 
 

@@ -77,7 +77,8 @@ class Residual3d(nn.Module):
     def forward(self, volume: Tensor) -> Tensor:
         """Return (B, channels, D, H, W)."""
         change = self.conv1(functional.relu(self.norm1(volume)))
-        return volume + self.conv2(functional.relu(self.norm2(change)))
+        changed: Tensor = volume + self.conv2(functional.relu(self.norm2(change)))
+        return changed
 
 
 class Bottleneck(nn.Module):
@@ -150,7 +151,8 @@ class Spade(nn.Module):
         steer = functional.interpolate(steer, size=picture.shape[2:])
         hidden = functional.relu(self.shared(steer))
         normal = functional.instance_norm(picture)
-        return normal * (1 + self.scale(hidden)) + self.shift(hidden)
+        steered: Tensor = normal * (1 + self.scale(hidden)) + self.shift(hidden)
+        return steered
 
 
 class SpadeResidual(nn.Module):
@@ -171,8 +173,8 @@ class SpadeResidual(nn.Module):
         change = self.conv2(functional.leaky_relu(self.norm2(change, steer), 0.2))
         if self.skip is not None and self.skip_norm is not None:
             picture = self.skip(self.skip_norm(picture, steer))
-        sum_: Tensor = picture + change
-        return sum_
+        changed: Tensor = picture + change
+        return changed
 
 
 class SmoothShrink(nn.Module):
@@ -189,14 +191,15 @@ class SmoothShrink(nn.Module):
         square = weights[:, None] * weights[None]
         kernel = (square / square.sum()).expand(channels, 1, -1, -1).contiguous()
         self.register_buffer("kernel", kernel, persistent=False)
-        self.factor, self.half = factor, half
+        self.factor, self.border = factor, half
 
     def forward(self, picture: Tensor) -> Tensor:
         """Return (B, channels, H / factor, W / factor)."""
         if self.factor == 1:
             return picture
-        blurred = functional.conv2d(picture, self.kernel, padding=self.half, groups=picture.shape[1])
-        return blurred[:, :, :: self.factor, :: self.factor]
+        blurred = functional.conv2d(picture, self.kernel, padding=self.border, groups=picture.shape[1])
+        kept: Tensor = blurred[:, :, :: self.factor, :: self.factor]
+        return kept
 
 
 def widths_down(inputs: int, width: int, limit: int, blocks: int) -> Sequence[tuple[int, int]]:

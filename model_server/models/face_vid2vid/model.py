@@ -91,7 +91,7 @@ class AppearanceExtractor(nn.Module):
         for block in self.down:
             hidden = block(hidden)
         flat = self.second(hidden)
-        volume = flat.reshape(len(flat), -1, self.depth, *flat.shape[2:])
+        volume: Tensor = flat.reshape(len(flat), -1, self.depth, *flat.shape[2:])
         for block in self.blocks:
             volume = block(volume)
         return volume

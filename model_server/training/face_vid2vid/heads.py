@@ -17,7 +17,7 @@ axes: x to the right, y down, z away from the viewer, -1 to 1 across the picture
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -30,9 +30,11 @@ from blendshape_rigs.avatar import ProxyAvatar, load_proxy_avatar
 from model_server.portrait.arrays import Floats
 from model_server.portrait.avatar_picture import HEAD_AXES, Appearance, AvatarPainter, Light, visible
 from model_server.portrait.fit import rotation_matrix
+from model_server.portrait.neural_crop import CROP_CENTRE, CROP_SPAN
 from model_server.portrait.neural_keypoints import KEYPOINT_LANDMARKS
 
-HELD_OUT = ".held_out.npz"
+from .clips import HELD_OUT
+
 _POINTS = 768
 _HIDDEN = ("cornea", "gums", "mouth_cavity", "teeth", "tongue")
 _SKIN = ((1.06, 1.14, 1.20), (0.16, 0.10, 0.07))
@@ -44,7 +46,7 @@ _MOST_TURN = np.radians([22.0, 35.0, 20.0])
 _MOVE = 0.008  # metres
 
 
-def make_heads(folder: Path, people: int, frames: int, size: int, seed: int, jobs: int) -> Iterator[Path]:
+def make_heads(folder: Path, people: int, frames: int, size: int, seed: int, jobs: int) -> Generator[Path, None, None]:
     """Render people that are not there yet; every eighth is held out. Yields each file as it is done.
 
     Args:
@@ -71,7 +73,7 @@ def _make(number_and_path: tuple[int, Path], frames: int, size: int, seed: int) 
     arrays = render_person(load_proxy_avatar(), np.random.default_rng([seed, number]), frames, size)
     partial_path = path.with_suffix(".partial")
     with partial_path.open("wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        np.savez_compressed(file, **arrays)
     partial_path.replace(path)
     return path
 
@@ -89,8 +91,8 @@ def render_person(avatar: ProxyAvatar, random: np.random.Generator, frames: int,
     }
     for number in range(frames):
         values = random_expression(random) if number else np.zeros(ARKIT_COUNT, np.float32)
-        turn = np.clip(random.normal(0, _TURN), -_MOST_TURN, _MOST_TURN) * (number > 0)
-        move = random.normal(0, _MOVE, 3) * (number > 0)
+        turn = np.clip(random.normal(0, _TURN), -_MOST_TURN, _MOST_TURN) * float(number > 0)
+        move = random.normal(0, _MOVE, 3) * float(number > 0)
         vertices = painter.vertices(values, turn, move)
         picture, depth = painter.draw(vertices, size)
         rotation = HEAD_AXES @ rotation_matrix(*(float(angle) for angle in turn)) @ HEAD_AXES
@@ -133,8 +135,8 @@ def random_appearance(avatar: ProxyAvatar, random: np.random.Generator) -> Appea
         (key, fill),
         float(random.uniform(0.2, 0.4)),
         (_colour(np.clip(wall, 0, 1)), _colour(np.clip(wall * random.uniform(0.5, 1.0), 0, 1))),
-        float(random.uniform(0.235, 0.275)),
-        (float(random.normal(0, 0.004)), float(random.normal(-0.032, 0.004)), 0.005),
+        float(CROP_SPAN * random.uniform(0.92, 1.08)),
+        (float(random.normal(0, 0.004)), float(random.normal(CROP_CENTRE[1], 0.004)), CROP_CENTRE[2]),
     )
 
 
