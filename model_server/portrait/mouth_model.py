@@ -97,7 +97,7 @@ class MouthModel:
         """Return (N, 3) metres of movement for (52,) weights."""
         weights = np.asarray(values, np.float32)[self.channels]
         active = self.channels[weights != 0]
-        flat = np.asarray(values, np.float32)[active] @ self.deltas[active].reshape(len(active), -1)
+        flat = np.asarray(values, np.float32)[active] @ self.deltas[active].reshape(len(active), self.vertices.size)
         return np.asarray(flat.reshape(self.vertices.shape), np.float32)
 
     def turned(self, values: Reals) -> Floats:
