@@ -52,7 +52,7 @@ class Eye:
     ) -> None:
         crop = np.ascontiguousarray(pixels[shape.area], np.float32)
         shape = with_seen_white(shape, crop)
-        self._shape = shape
+        self._shape, self._crop = shape, crop
         self._keep = np.ascontiguousarray(foreign[shape.area], np.float32)
         self.shut = shape.openness < SHUT_BELOW
         if self.shut:
@@ -82,7 +82,8 @@ class Eye:
         upper = shape.upper + max(pose.fall, 0.0) * shape.gap - pose.rise * self._raised + hang
         lower = np.maximum(shape.lower - pose.lift * shape.gap + hang, upper)
         place = LidPlace(upper, lower, closing, pose.squint)
-        skin = self._lids.skin_at(place)
+        moves = pose.fall > 0 or pose.rise > 0 or pose.lift != 0 or pose.squint > 0
+        skin = self._lids.skin_at(place) if moves else self._crop
         open_by = np.clip(lower - upper, 0, 1)
         between = np.clip(np.minimum(shape.v - upper, lower - shape.v) + 0.5, 0, 1) * open_by
         widened = float(np.clip((pose.rise + max(0.0, -pose.lift) * shape.gap.max()) / 1.5, 0, 1))
@@ -91,4 +92,4 @@ class Eye:
             depth = np.maximum(shape.v - upper, 0) / (0.13 * shape.width)
             ball = ball * (1 - 0.35 * min(1.0, 3 * place.closing) * np.exp(-depth))[:, :, None]
         result = skin + (ball - skin) * between[:, :, None]
-        return self._lids.lay_lashes(result, place)
+        return self._lids.lashes.lay(result, upper, closing) if moves else np.asarray(result, np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from .arrays import Floats
 _WHITE_REACH = 0.14  # of the eye's width: how far the white may lie past the measured margins
 _IRIS_GAP = 0.55  # of the eye's width: the most that an iris keeps two whites apart
 _LEAST_SKIN_WARMTH = 0.12
-_SIDEWAYS, _BELOW = 0.45, 0.3  # of the eye's width: how far the painted area reaches past the lid rings
+_SIDEWAYS, _BELOW = 0.15, 0.05  # of the eye's width: how far the painted area reaches past the lid rings
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class EyeShape:
         top: ``v`` above which no lid moves anything, below the brow.
         bottom: ``v`` below which no lid moves anything.
         gap: lower - upper.
+        outward: 0 at the inner corner, 1 at the outer.
     """
 
     area: tuple[slice, slice]
@@ -48,6 +50,7 @@ class EyeShape:
     top: Floats
     bottom: Floats
     gap: Floats
+    outward: Floats
 
     @property
     def corner(self) -> Floats:
@@ -58,6 +61,15 @@ class EyeShape:
     def openness(self) -> float:
         """How high the eye is open in the photograph, over its width."""
         return float(self.gap.max() / self.width)
+
+    def looked_up(self, image: Floats, source: Floats) -> Floats:
+        """Return ``image`` (h, w) or (h, w, 3) looked up at ``source`` (h, w), a ``v`` in each pixel's own column."""
+        columns, rows = _grid(self.u.shape[0], self.u.shape[1])
+        move = source - self.v
+        columns, rows = columns + move * self.down[0], rows + move * self.down[1]
+        return np.asarray(
+            cv2.remap(image, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
+        )
 
 
 def eye_shape(upper: list[Floats], lower: list[Floats], size: tuple[int, int]) -> EyeShape:
@@ -92,8 +104,9 @@ def eye_shape(upper: list[Floats], lower: list[Floats], size: tuple[int, int]) -
     lid = np.where(inside, np.maximum(curve(lower[0]), margin), 0)
     fold = np.minimum(curve(upper[1]), np.minimum(margin, 0) - 0.05 * width)
     top = np.minimum(curve(upper[2]) - 0.06 * width, fold - 0.1 * width)
+    away = (u if outer_right else width - u) / width
     bottom = np.maximum(curve(lower[2]), lid + 0.2 * width)
-    parts = [np.asarray(part, np.float32) for part in (u, v, margin, lid, fold, top, bottom, lid - margin)]
+    parts = [np.asarray(part, np.float32) for part in (u, v, margin, lid, fold, top, bottom, lid - margin, away)]
     return EyeShape((slice(above, below), slice(left, right)), down, width, outer_right, *parts)
 
 
@@ -150,8 +163,15 @@ def warmth(colour: Floats) -> Floats:
 
 def smooth_step(x: Floats) -> Floats:
     """Return 0 below 0, 1 above 1 and a smooth rise between, of any shape."""
-    x = np.clip(x, 0, 1)
+    x = np.minimum(np.maximum(x, 0), 1)
     return np.asarray(x * x * (3 - 2 * x), np.float32)
+
+
+@lru_cache(maxsize=8)
+def _grid(height: int, width: int) -> tuple[Floats, Floats]:
+    """Return columns and rows (height, width) of pixels."""
+    rows, columns = np.mgrid[:height, :width].astype(np.float32)
+    return columns, rows
 
 
 def _curve(along: Floats, height: Floats, u: Floats) -> Floats:

@@ -18,12 +18,13 @@ from .rig import LandmarkRig
 from .topology import LOWER_LID_RINGS, UPPER_LID_RINGS
 
 PITCH_LIMIT, YAW_LIMIT, ROLL_LIMIT = np.radians([10.0, 15.0, 20.0])
-_YAW_GAIN = 1.3  # the edge of the face is drawn forward, which takes from the turn that is seen
+# The face's edge is drawn forward and its neck holds on, which takes from the turn that is seen.
+_PITCH_GAIN, _YAW_GAIN = 1.25, 1.3
 _TRANSLATION_LIMIT = 0.03  # metres
 _CAMERA_DISTANCE = 0.8  # metres from which portraits are taken
 _LIP_FOLLOW = (1.0, 0.85, 0.6, 0.35)  # how much of a lip contact's correction each ring takes, from the inside out
 # How much of what moves around it each ring of an eye takes, from the lid margin outwards: none at the eye itself.
-_BROW_FOLLOW = (0.0, 0.25, 0.8)
+_BROW_FOLLOW = (0.0, 0.3, 1.0)
 _CHEEK_FOLLOW = (0.0, 0.15, 0.55)
 _SQUEEZE = 0.55  # of the skin between two rows from the eye up to the brow: the most that a lowered brow takes
 # The lower and the upper edge of the brow over the middle columns of the outermost lid ring.
@@ -61,16 +62,27 @@ class PortraitMotion:
         mesh: what is moved.
         rig: how ARKit shapes move a face.
         held: (468,) in [0, 1], how much expressions leave each landmark where it is: glasses keep their shape.
+
+    Attributes:
+        gains: by which pitch and yaw are multiplied, so that a turn looks as large as it is commanded.
     """
 
     def __init__(self, fit: PortraitFit, mesh: PortraitMesh, rig: LandmarkRig, held: Floats | None = None) -> None:
         self.fit, self.mesh, self.rig = fit, mesh, rig
         self._free = None if held is None else 1 - held[:, None]
+        self.gains = (_PITCH_GAIN, _YAW_GAIN)
         self.pivot = fit.to_camera(rig.neck_pivot)
         self._up = fit.rotation[:2, 1] / np.linalg.norm(fit.rotation[:2, 1])
         landmarks = fit.landmarks[:LANDMARKS, :2]
         self._lip_pairs = [np.array(UPPER_LIP_RINGS[0][1:-1]), np.array(LOWER_LIP_RINGS[0][1:-1])]
         self.rest_gap = self._gaps(landmarks)
+        middles = [[list(rings[side][0][3:6]) for rings in (UPPER_LID_RINGS, LOWER_LID_RINGS)] for side in (0, 1)]
+        self._lid_openings = [float((rig.rest[up, 1] - rig.rest[low, 1]).mean()) for up, low in middles]
+        # What each shape covers of an eye's opening: (2, 52) for the upper and the lower lid.
+        self._lid_shapes = [
+            np.stack([-rig.deltas[:, up, 1].mean(axis=1), rig.deltas[:, low, 1].mean(axis=1)]) / opening
+            for (up, low), opening in zip(middles, self._lid_openings, strict=True)
+        ]
 
     def vertices(self, values: Floats, activity: float, rotation: Floats, translation: Floats) -> Floats:
         """Return (V, 3) float32 pixels in camera axes.
@@ -106,8 +118,8 @@ class PortraitMotion:
     def turn_rigid(self, points: Floats, rotation: Floats, translation: Floats) -> Floats:
         """Return (N, 3) points that follow the skull fully."""
         pitch, yaw, roll = (float(a) for a in rotation)
-        yaw = _YAW_GAIN * eased(yaw, YAW_LIMIT)
-        matrix = rotation_matrix(eased(pitch, PITCH_LIMIT), yaw, eased(roll, ROLL_LIMIT))
+        pitch, yaw = self.gains[0] * eased(pitch, PITCH_LIMIT), self.gains[1] * eased(yaw, YAW_LIMIT)
+        matrix = rotation_matrix(pitch, yaw, eased(roll, ROLL_LIMIT))
         reach = float(np.linalg.norm(translation))
         move = translation * (eased(reach, _TRANSLATION_LIMIT) / reach if reach > 0 else 0)
         # Towards the camera is larger; the photograph's perspective is otherwise left alone.
@@ -127,17 +139,14 @@ class PortraitMotion:
 
     def rig_opening(self, side: int) -> float:
         """Return metres between the lids of the avatar's eye (0 left, 1 right) at rest."""
-        upper, lower = (list(rings[side][0][3:6]) for rings in (UPPER_LID_RINGS, LOWER_LID_RINGS))
-        return float((self.rig.rest[upper, 1] - self.rig.rest[lower, 1]).mean())
+        return float(self._lid_openings[side])
 
     def lid_moves(self, values: Floats, side: int) -> tuple[float, float]:
         """Return how much of an eye's opening (0 left, 1 right) its upper and its lower lid have covered.
 
         Negative where a lid opens the eye further. Together they are 1 for an eye that is shut, never more.
         """
-        upper, lower = (list(rings[side][0][3:6]) for rings in (UPPER_LID_RINGS, LOWER_LID_RINGS))
-        move = self.rig.move(values)[:, 1] / self.rig_opening(side)
-        fall, lift = -float(move[upper].mean()), float(move[lower].mean())
+        fall, lift = (float(move) for move in self._lid_shapes[side] @ values)
         over = max(1.0, fall + lift)
         return fall / over, lift / over
 
