@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from model_server.portrait.strengths import PortraitStrengths
 from model_server.portrait.video import VideoWriter, whole_file
 
 from .request import Progress
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,8 @@ def make_portrait_video(
 
     # 2. Read the photograph; find and measure its face.
     renderer = PortraitRenderer(read_photo(image_path), choice=options.choice)
+    for note in renderer.fit.notes:
+        _log.warning(note)
     badge = Badge(renderer.size) if options.badge else None
 
     # 3. How far the mouth follows the take instead of the photograph's own expression.

@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
 import numpy as np
 
-from blendshape_rigs.arkit import ARKIT_COUNT, REGIONS
+from blendshape_rigs.arkit import ARKIT_COUNT, ARKIT_INDEX, REGIONS
 from blendshape_rigs.face_mesh import LANDMARKS
 from model_server.errors import PortraitError
 
 from .arrays import Bytes, Floats, Reals
+from .mouth_cover import COVERED_BELOW, lip_line_contrast
 from .photo import Photo
 from .rig import LandmarkRig
 from .source_expression import source_expression
 from .topology import CHIN, EYE_LOOPS, FOREHEAD, LANDMARKS_WITH_IRISES, LEFT_CHEEK, RIGHT_CHEEK
 
 MINIMUM_FACE_PIXELS = 40
-MAXIMUM_TURN_DEGREES = 35.0
+MAXIMUM_YAW_DEGREES, MAXIMUM_PITCH_DEGREES = 32.0, 32.0  # 30° and what the estimate may be off
 _DETECTION_SIDE = 1280
 _MAXIMUM_FACES = 8
 _IRIS_SHARE = 0.2  # of the eye's width: an iris of 12 mm in a lid opening of 30 mm
-_log = logging.getLogger(__name__)
 
 _EXPRESSIVE = REGIONS["brow"] + REGIONS["nose_cheek"] + REGIONS["jaw"] + REGIONS["mouth"]
 _SPEAKING = list(REGIONS["jaw"] + REGIONS["mouth"] + REGIONS["tongue"])
+_BLINKS = [ARKIT_INDEX["eyeBlinkLeft"], ARKIT_INDEX["eyeBlinkRight"]]
+_SHUT = 0.8
 _STILL_TRAVEL = 0.002  # metres
 # Measured on renders of the proxy avatar whose pose is known: 8° to 10° for heads that face the camera.
 _DETECTOR_TILT = float(np.radians(8.5))
@@ -69,6 +70,7 @@ class PortraitFit:
         origin: (3,) float32 pixels, where the rig's origin lies in camera axes.
         expression: (52,) float32 in [0, 1], what mouth, brows and lids already do.
         faces: how many faces were found.
+        notes: what a user should know, one sentence each.
     """
 
     landmarks: Floats
@@ -77,6 +79,7 @@ class PortraitFit:
     origin: Floats
     expression: Floats
     faces: int
+    notes: tuple[str, ...] = ()
 
     @property
     def points(self) -> Floats:
@@ -134,29 +137,51 @@ def fit_portrait(photo: Photo, rig: LandmarkRig, choice: FaceChoice | None = Non
     """Find and measure the face of ``photo``; of several faces the largest is taken unless ``choice`` says which.
 
     Raises:
-        PortraitError: for no face, no face of that number, landmarks that are no face, a face that is too small, or
-            one that is turned too far away.
+        PortraitError: for no face, no face of that number, landmarks that are no face, a face that is too small or
+            turned too far away, or a mouth that is covered.
     """
     choice = choice or FaceChoice()
+    placed = choice.landmarks is not None
+    faces = [] if placed else detect_faces(photo.pixels)
     if choice.landmarks is not None:
-        face, count = _placed_face(choice.landmarks, photo, rig), 1
+        face = _placed_face(choice.landmarks, photo, rig)
     else:
-        faces = detect_faces(photo.pixels)
-        face, count = chosen_face(faces, photo.name, choice.index), len(faces)
+        face = chosen_face(faces, photo.name, choice.index)
     width = float(np.ptp(face[:, 0]))
     if width < MINIMUM_FACE_PIXELS:
         raise PortraitError(
             f"the face in '{photo.name}' is only {width:.0f} pixels wide; crop closer or give a larger "
             f"photograph (at least {MINIMUM_FACE_PIXELS} pixels)"
         )
-    fit = _measure(face, rig, count)
-    turn = float(np.abs(fit.pose_degrees[:2]).max())
-    if turn > MAXIMUM_TURN_DEGREES:
+    fit = _measure(face, rig, max(1, len(faces)))
+    pitch, yaw, _ = (abs(float(angle)) for angle in fit.pose_degrees)
+    if yaw > MAXIMUM_YAW_DEGREES or pitch > MAXIMUM_PITCH_DEGREES:
+        way = f"{yaw:.0f}° to the side" if yaw > MAXIMUM_YAW_DEGREES else f"{pitch:.0f}° up or down"
         raise PortraitError(
-            f"the face in '{photo.name}' is turned {turn:.0f}° away; give a photograph that looks at the camera "
-            f"(up to {MAXIMUM_TURN_DEGREES:.0f}°)"
+            f"the face in '{photo.name}' is turned {way}, so that half of it is hidden; give a photograph that looks "
+            "at the camera (up to about 30°)"
         )
-    return fit
+    # Drawings may have no line between the lips: who places landmarks has seen the mouth.
+    if not placed and lip_line_contrast(photo.pixels, fit.points) < COVERED_BELOW:
+        raise PortraitError(
+            f"the mouth in '{photo.name}' seems to be covered: no line between the lips is to be seen; give a "
+            "photograph whose mouth is free, or landmarks of your own (--write-landmarks, then --landmarks)"
+        )
+    return replace(fit, notes=_notes(fit, photo.name, faces, choice))
+
+
+def _notes(fit: PortraitFit, name: str, faces: list[Floats], choice: FaceChoice) -> tuple[str, ...]:
+    """Return what a user should know, one sentence each."""
+    notes = []
+    if len(faces) > 1 and choice.index is None:
+        number = 1 + sum(float(face[:, 0].mean()) < float(fit.landmarks[:, 0].mean()) - 1 for face in faces)
+        notes.append(
+            f"'{name}' shows {len(faces)} faces; the largest is animated, number {number} from the left; "
+            "choose another with --face"
+        )
+    if fit.expression[_BLINKS].min() > _SHUT:
+        notes.append(f"the eyes in '{name}' are shut and stay shut: there is nothing to blink with")
+    return tuple(notes)
 
 
 def chosen_face(faces: list[Floats], name: str, index: int | None) -> Floats:
@@ -173,13 +198,6 @@ def chosen_face(faces: list[Floats], name: str, index: int | None) -> Floats:
     faces = sorted(faces, key=lambda face: float(face[:, 0].mean()))
     if index is None:
         index = int(np.argmax([np.ptp(face[:, 0]) for face in faces]))
-        if len(faces) > 1:
-            _log.warning(
-                "'%s' shows %d faces; the largest, number %d from the left, is animated; choose another with --face",
-                name,
-                len(faces),
-                index + 1,
-            )
     if not 0 <= index < len(faces):
         places = ", ".join(f"{i} at {f[:, 0].mean():.0f}|{-f[:, 1].mean():.0f}" for i, f in enumerate(faces, 1))
         raise PortraitError(
