@@ -19,8 +19,9 @@ _EXPRESSION_REACH = 0.5  # of the oval's radius: how far an expression spreads p
 _GRID_FACES = 0.16  # grid spacing in face widths
 _SINK_REACH = 1.0  # oval radii past the oval at which hair and ears are as deep as the neck
 _NECK_FACES = 0.95  # length of the neck's falloff below the chin in face heights
-_BACK_OF_OVAL = 1.3  # half face widths before the pivot: what the detector puts behind this is drawn forward
-_BEHIND_KEPT = 0.4
+_STEEPEST = 1.6  # pixels of depth a pixel across: a steeper part would fold over when the head turns
+_SKIN_REACH = 0.7  # oval radii past the oval over which neck and collar let go of the face
+_SOFT_BEGIN, _SOFT_REACH = 1.35, 1.5  # the same for the background of a picture without a person's matte
 
 
 @dataclass(frozen=True)
@@ -68,17 +69,21 @@ def build_mesh(fit: PortraitFit, matte: PersonMatte, pivot: Floats) -> PortraitM
     holes = hole_triangles()
     triangles = np.concatenate([holes, number[triangles[outside]], face_triangles()])
 
-    depth = np.concatenate([_turning_depth(landmarks[:, 2], pivot[2], fit.face_width), np.zeros(len(flat) - LANDMARKS)])
+    depth = np.concatenate([landmarks[:, 2], np.zeros(len(flat) - LANDMARKS)])
     radius, nearest = _radius_and_oval_weights(flat[LANDMARKS:], centre, oval)
     oval_depth = depth[list(FACE_OVAL)]
     sinking = np.clip((radius - 1) / _SINK_REACH, 0, 1)[:, None]
     depth[LANDMARKS:] = (nearest * ((1 - sinking) * oval_depth + sinking * pivot[2])).sum(axis=1)
+    depth = gentle_depth(flat, depth, triangles[len(holes) :])
     weights = np.zeros((len(flat), len(FACE_OVAL)), np.float32)
     weights[LANDMARKS:] = nearest * (np.clip(1 - (radius - 1) / _EXPRESSION_REACH, 0, 1) ** 2)[:, None]
     points = np.concatenate([flat, depth[:, None]], axis=1).astype(np.float32)
     head_weight = _head_weight(flat, fit)
     # The face's own edge moves with the head; what is next to it must not tear off.
-    head_weight[LANDMARKS:] += (1 - head_weight[LANDMARKS:]) * (1 - _smooth((radius - 1) / 0.5))
+    head_weight[LANDMARKS:] += (1 - head_weight[LANDMARKS:]) * (1 - _smooth((radius - 1) / _SKIN_REACH))
+    if not matte.separable:
+        # The background moves along near the head, by less and less, so that nothing parts from it.
+        head_weight[LANDMARKS:] *= 1 - _smooth((radius - _SOFT_BEGIN) / _SOFT_REACH)
     return PortraitMesh(points, triangles.astype(np.int32), len(holes), weights, head_weight, region)
 
 
@@ -149,11 +154,25 @@ def _radius(points: Floats, centre: Floats, oval: Floats) -> Floats:
     return _radius_and_oval_weights(points, centre, oval)[0]
 
 
-def _turning_depth(depth: Floats, pivot: float, face_width: float) -> Floats:
-    """Return depths in which what lies far behind is drawn forward: the detector puts the face's edge too deep."""
-    knee = pivot + _BACK_OF_OVAL * face_width / 2
-    behind = np.minimum(depth - knee, 0)
-    return np.asarray(np.maximum(depth, knee) + behind * _BEHIND_KEPT, np.float32)
+def gentle_depth(flat: Floats, depth: Floats, triangles: Ints) -> Floats:
+    """Return depths (V,) near ``depth`` without steps so steep that a turn by the limits folds the mesh.
+
+    Args:
+        flat: (V, 2) pixels.
+        depth: (V,) pixels.
+        triangles: (F, 3), whose edges are kept gentle.
+    """
+    edges = np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), axis=1)
+    first, second = np.unique(edges, axis=0).T
+    allowed = _STEEPEST * np.linalg.norm(flat[first] - flat[second], axis=1)
+    depth = depth.astype(np.float64)
+    for _ in range(80):
+        step = depth[first] - depth[second]
+        over = np.sign(step) * np.maximum(np.abs(step) - allowed, 0)
+        pull = np.bincount(second, over, len(depth)) - np.bincount(first, over, len(depth))
+        count = np.bincount(first, over != 0, len(depth)) + np.bincount(second, over != 0, len(depth))
+        depth += 0.6 * pull / np.maximum(count, 1)
+    return np.asarray(depth, np.float32)
 
 
 def _smooth(x: Reals) -> Floats:

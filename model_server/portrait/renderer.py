@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from blendshape_rigs.arkit import ARKIT_COUNT
 from blendshape_rigs.avatar import load_proxy_avatar
 from blendshape_rigs.face_mesh import LANDMARKS
 from model_server.errors import PortraitError
 
 from .arrays import Bytes, Floats, Reals
+from .calibration import turn_corrections
 from .eye_rig import EyeRig
 from .fit import FaceChoice, fit_portrait
 from .glasses import find_glasses
@@ -79,6 +81,8 @@ class PortraitRenderer:
         )
         self._mouth = MouthRig(photo, self.fit, self.motion, rig)
         self._eyes = EyeRig(photo, self.fit, self.motion, glasses)
+        pitch, yaw = turn_corrections(lambda turn: self.render(np.zeros(ARKIT_COUNT), turn), self.fit)
+        self.motion.gains = (pitch * self.motion.gains[0], yaw * self.motion.gains[1])
 
     @property
     def size(self) -> tuple[int, int]:
