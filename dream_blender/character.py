@@ -188,6 +188,34 @@ def automatic_mapping(character: Any) -> Mapping:
     return bones if len(bones.missing) < len(shapes.missing) else shapes
 
 
+def shown_mapping(character: Any) -> Mapping:
+    """Return the mapping that tells from shape keys and face bones what ``character`` does, driven ones too.
+
+    Raises:
+        MappingError: for an edited one that cannot be read.
+    """
+    text = edited_mapping(character)
+    if text:
+        return _read(text)
+    shapes = _automatic(tuple(dict.fromkeys(name for item in _family(character) for name in shape_names(item))))
+    armature = armature_of(character)
+    if armature is None:
+        return shapes
+    bones = _bone_mapping(armature)
+    return bones if len(bones.missing) < len(shapes.missing) else shapes
+
+
+def shown_shapes(character: Any, mapping: Mapping) -> dict[int, tuple[Any, str]]:
+    """Return which mesh and which of its shape keys shows each column of ``mapping``; the chosen mesh goes first."""
+    columns = {entry.target: column for column, entry in enumerate(mapping.entries) if entry.kind != "bone"}
+    found: dict[int, tuple[Any, str]] = {}
+    for item in _family(character):
+        for name in shape_names(item):
+            if name in columns:
+                found.setdefault(columns[name], (item, name))
+    return found
+
+
 def mapping_of(character: Any) -> Mapping:
     """Return the mapping that drives ``character``: the edited one, else the automatic one.
 

@@ -119,3 +119,8 @@ def time_offset(drawing: Any, name: str) -> tuple[Any, str]:
     modifiers = getattr(drawing, field)
     found = next((modifier for modifier in modifiers if modifier.type == kind), None) or modifiers.new(name, kind)
     return found, f'{field}["{bpy.utils.escape_identifier(found.name)}"]'
+
+
+def sequencer_context(scene: Any) -> dict[str, Any]:
+    """Return what an operator on the sequencer of ``scene`` finds in its context; from 5.0 that is a scene too."""
+    return {"sequencer_scene": scene} if bpy.app.version >= (5, 0, 0) else {}

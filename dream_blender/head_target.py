@@ -105,9 +105,12 @@ def _is_free(bone: Any) -> bool:
     return not any(held.type in _HOLDING and not held.mute and held.influence > 0 for held in bone.constraints)
 
 
-def head_bone(armature: Any) -> str | None:
-    """Return the name of the bone of ``armature`` that turns the head, or None; bones held by constraints are out."""
-    free: list[str] = [bone.name for bone in armature.pose.bones if _is_free(bone)]
+def head_bone(armature: Any, held: bool = False) -> str | None:
+    """Return the name of the bone of ``armature`` that turns the head, or None.
+
+    Bones that constraints hold are out, for they cannot be keyed, unless ``held`` says that the head is only watched.
+    """
+    free: list[str] = [bone.name for bone in armature.pose.bones if held or _is_free(bone)]
     for usual in _HEAD_NAMES:
         for name in free:
             if _plain(name) == usual:
@@ -116,7 +119,7 @@ def head_bone(armature: Any) -> str | None:
     return min(worded, key=len, default=None)
 
 
-def head_target(character: Any) -> HeadTarget | None:
+def head_target(character: Any, held: bool = False) -> HeadTarget | None:
     """Return where the head pose of ``character`` goes, or None for an armature without a head bone.
 
     The armature is that of the character's Armature modifier, or one it is parented to. A mesh that hangs on a
@@ -124,11 +127,12 @@ def head_target(character: Any) -> HeadTarget | None:
 
     Args:
         character: a mesh object.
+        held: whether a bone that constraints hold will do: to watch it, not to key it.
     """
     armature = armature_of(character)
     if armature is None:
         return HeadTarget(character, None)
-    name = head_bone(armature)
+    name = head_bone(armature, held)
     if name is None and character.parent == armature and character.parent_type == "BONE":
         name = character.parent_bone or None
     return None if name is None else HeadTarget(armature, name)
@@ -189,16 +193,22 @@ def eye_distance(armature: Any) -> float:
     return float(_EYES_PER_HEAD * (bones[head] if head else bones[0]).length)
 
 
-def rest_of(target: HeadTarget) -> Array:
-    """Return (6,) rest location and Euler angles (rad, order YXZ): the channels of before the first take."""
-    posed = target.posed
-    stored = posed.get(REST_MARK)
+def remembered_rest(target: HeadTarget) -> Array | None:
+    """Return (6,) location and Euler angles (rad, order YXZ) from before the first take; None without a take."""
+    stored = target.posed.get(REST_MARK)
     if stored is None:
         animation = target.owner.animation_data
         kept = animation.action.get(REST_MARK) if animation and animation.action else None
         stored = json.loads(kept).get(target.path("")) if kept else None
-    if stored is not None:
-        return np.array(stored, np.float64)
+    return None if stored is None else np.array(stored, np.float64)
+
+
+def rest_of(target: HeadTarget) -> Array:
+    """Return (6,) rest location and Euler angles (rad, order YXZ): the channels of before the first take."""
+    remembered = remembered_rest(target)
+    if remembered is not None:
+        return remembered
+    posed = target.posed
     return np.array([*posed.location, *posed.matrix_basis.to_euler(EULER_ORDER)], np.float64)
 
 

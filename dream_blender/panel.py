@@ -26,7 +26,7 @@ from .take import take_of
 _NARROW = 34  # characters that fit the sidebar at its usual width
 
 
-def _wrapped(layout: Any, text: str, icon: str) -> None:
+def wrapped(layout: Any, text: str, icon: str) -> None:
     """Draw ``text`` in as many lines as it needs."""
     lines, line = [], ""
     for word in text.split():
@@ -40,13 +40,15 @@ def _wrapped(layout: Any, text: str, icon: str) -> None:
         column.label(text=shown, icon=icon if number == 0 else "BLANK1")
 
 
-class _Sidebar:
+class Sidebar:
+    """Where the add-on's panels lie."""
+
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "DREAM-Talk"
 
 
-class DREAMTALK_PT_speak(_Sidebar, bpy.types.Panel):
+class DREAMTALK_PT_speak(Sidebar, bpy.types.Panel):
     """From a recording to a take."""
 
     bl_idname = "DREAMTALK_PT_speak"
@@ -75,7 +77,7 @@ class DREAMTALK_PT_speak(_Sidebar, bpy.types.Panel):
     def _draw_server(self, context: Any) -> None:
         text, reachable = server_status.line()
         column = self.layout.column(align=True)
-        _wrapped(column, text, "CHECKMARK" if reachable else "INFO")
+        wrapped(column, text, "CHECKMARK" if reachable else "INFO")
         if reachable:
             return
         if preferences(context).environment:
@@ -108,7 +110,7 @@ class DREAMTALK_PT_speak(_Sidebar, bpy.types.Panel):
             column.prop(settings, "head_motion")
         problem = generate.character_problem(context)
         if problem:
-            _wrapped(column, problem, "ERROR")
+            wrapped(column, problem, "ERROR")
             return
         mapping = mapping_of(character)
         reached = 52 - len(mapping.missing)
@@ -144,10 +146,10 @@ class DREAMTALK_PT_speak(_Sidebar, bpy.types.Panel):
         row.operator("dream_talk.generate", icon="PLAY_SOUND")
         if name in generate.last_message:
             text, failed = generate.last_message[name]
-            _wrapped(self.layout, text, "ERROR" if failed else "CHECKMARK")
+            wrapped(self.layout, text, "ERROR" if failed else "CHECKMARK")
 
 
-class DREAMTALK_PT_mapping(_Sidebar, bpy.types.Panel):
+class DREAMTALK_PT_mapping(Sidebar, bpy.types.Panel):
     """What drives each shape of the character."""
 
     bl_idname = "DREAMTALK_PT_mapping"
@@ -165,7 +167,7 @@ class DREAMTALK_PT_mapping(_Sidebar, bpy.types.Panel):
         layout, character = self.layout, context.scene.dream_talk.character
         problem = problem_with(character)
         if problem:
-            _wrapped(layout, problem, "ERROR")
+            wrapped(layout, problem, "ERROR")
             layout.operator("dream_talk.mapping_reset", icon="LOOP_BACK")
             return
         with nothing_changes():
@@ -179,15 +181,15 @@ class DREAMTALK_PT_mapping(_Sidebar, bpy.types.Panel):
         layout.label(text=f"{profile_title(mapping)}, {origin}", translate=False)
         meshes = meshes_of(character)
         if len(meshes) > 1:
-            _wrapped(layout, f"{len(meshes)} meshes: {', '.join(mesh.name for mesh in meshes)}", "OUTLINER_OB_MESH")
+            wrapped(layout, f"{len(meshes)} meshes: {', '.join(mesh.name for mesh in meshes)}", "OUTLINER_OB_MESH")
         for note in notes_on(character):
-            _wrapped(layout, note, "INFO")
+            wrapped(layout, note, "INFO")
         mapping_list.draw_rows(layout, settings)
         if settings.mapping_error:
-            _wrapped(layout, settings.mapping_error, "ERROR")
+            wrapped(layout, settings.mapping_error, "ERROR")
 
 
-class DREAMTALK_PT_look(_Sidebar, bpy.types.Panel):
+class DREAMTALK_PT_look(Sidebar, bpy.types.Panel):
     """The look of the avatar."""
 
     bl_idname = "DREAMTALK_PT_look"
@@ -205,7 +207,7 @@ class DREAMTALK_PT_look(_Sidebar, bpy.types.Panel):
         avatar_options.draw(self.layout, context)
 
 
-class DREAMTALK_PT_files(_Sidebar, bpy.types.Panel):
+class DREAMTALK_PT_files(Sidebar, bpy.types.Panel):
     """Takes in and out of files."""
 
     bl_idname = "DREAMTALK_PT_files"

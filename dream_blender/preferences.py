@@ -33,6 +33,12 @@ class DREAMTALK_AP_preferences(bpy.types.AddonPreferences):
         subtype="DIR_PATH",
     )
 
+    likeness_consent: bpy.props.BoolProperty(
+        name="I may animate this person's likeness",
+        description="I have the right to animate the likeness of the persons whose photographs I choose, "
+        "and will not pass the result off as a recording of them",
+    )
+
     def draw(self, _context: Any) -> None:
         """Draw the preferences."""
         column = self.layout.column()
@@ -48,6 +54,8 @@ class DREAMTALK_AP_preferences(bpy.types.AddonPreferences):
         sub = column.column()
         sub.enabled = bool(self.server_url)
         sub.prop(self, "server_token")
+        column.separator()
+        column.prop(self, "likeness_consent")
 
 
 def preferences(context: Any) -> Any:

@@ -12,6 +12,7 @@ from ..blendshape_rigs.arkit import EMOTIONS
 from . import mapping_list
 from .character import can_be_chosen, turns_by_default
 from .mapping_list import DREAMTALK_PG_mapping_row
+from .portrait_settings import DREAMTALK_PG_portrait
 from .sound import sound_strips
 
 LONGEST_TEXT = 200_000
@@ -123,6 +124,8 @@ class DREAMTALK_PG_settings(bpy.types.PropertyGroup):
         description="The mapping that the rows show, as JSON", options={"SKIP_SAVE"}
     )
     mapping_error: bpy.props.StringProperty(description="Why the rows are no mapping now")
+
+    portrait: bpy.props.PointerProperty(type=DREAMTALK_PG_portrait)
 
     def lips_options(self) -> dict[str, str]:
         """Return what the server is told of the lips."""

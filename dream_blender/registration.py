@@ -15,15 +15,19 @@ from . import (
     mapping_list,
     operators,
     panel,
+    portrait_panel,
     server_process,
     server_status,
     transfer_operator,
 )
+from .portrait_settings import DREAMTALK_PG_portrait, DREAMTALK_PG_portrait_point
 from .preferences import DREAMTALK_AP_preferences
 from .properties import DREAMTALK_PG_settings
 
 CLASSES: tuple[Any, ...] = (
     *mapping_list.CLASSES,
+    DREAMTALK_PG_portrait_point,
+    DREAMTALK_PG_portrait,
     DREAMTALK_PG_settings,
     DREAMTALK_AP_preferences,
     *avatar_options.CLASSES,
@@ -42,6 +46,7 @@ CLASSES: tuple[Any, ...] = (
     panel.DREAMTALK_PT_look,
     *ict_operator.CLASSES,
     *transfer_operator.CLASSES,
+    *portrait_panel.CLASSES,
     panel.DREAMTALK_PT_files,
 )
 
@@ -53,12 +58,14 @@ def register() -> None:
     bpy.types.Scene.dream_talk = bpy.props.PointerProperty(type=DREAMTALK_PG_settings)
     avatar_options.register_properties()
     bpy.app.handlers.load_post.append(generate.on_file_loaded)
+    portrait_panel.register()
     server_status.register()
 
 
 def unregister() -> None:
     """Remove the extension: stop its work, and the server if this Blender started it."""
     generate.cancel_all()
+    portrait_panel.unregister()
     bpy.app.handlers.load_post.remove(generate.on_file_loaded)
     server_status.unregister()
     server_process.stop()

@@ -1,4 +1,4 @@
-"""Reading a job's multipart body: to temporary files, bounded in size, with nothing left behind."""
+"""Reading multipart bodies: to temporary files, bounded in size, with nothing left behind."""
 
 from __future__ import annotations
 
@@ -31,15 +31,26 @@ class JobForm:
     take: UploadFile | None
 
 
-async def read_form(headers: Headers, body: AsyncGenerator[bytes, None], maximum_bytes: int) -> FormData:
+async def read_form(
+    headers: Headers,
+    body: AsyncGenerator[bytes, None],
+    maximum_bytes: int,
+    wanted: str = "an 'audio' file and 'options'",
+) -> FormData:
     """Return the parts of a multipart body; files go to anonymous temporary files. Close it after use.
+
+    Args:
+        headers: of the request.
+        body: of the request.
+        maximum_bytes: of the whole body.
+        wanted: what should have been sent, in words.
 
     Raises:
         UploadSizeError: for a body of more than ``maximum_bytes``.
         ConfigError: for a body that is no multipart form.
     """
     if not headers.get("content-type", "").startswith("multipart/form-data"):
-        raise ConfigError("send multipart/form-data with an 'audio' file and 'options'")
+        raise ConfigError(f"send multipart/form-data with {wanted}")
     if int(headers.get("content-length", "0")) > maximum_bytes:
         raise UploadSizeError(_too_large(maximum_bytes))
     try:
@@ -66,6 +77,30 @@ def take_parts(form: FormData) -> JobForm:
     if not isinstance(style, UploadFile | None) or not isinstance(take, UploadFile | None):
         raise ConfigError("'style' and 'take' must be NPZ files")
     return JobForm(audio, options, style, take)
+
+
+def require_parts(
+    form: FormData, required: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> tuple[str, dict[str, UploadFile]]:
+    """Return the text of the part "options" and the files of a form by their names.
+
+    Raises:
+        ConfigError: for a part that is missing, of the wrong kind, or unknown.
+    """
+    known = (*required, *optional)
+    if set(form) - {"options", *known}:
+        raise ConfigError(f"the upload may hold 'options', {', '.join(map(repr, known))}, and nothing else")
+    options = form.get("options")
+    if not isinstance(options, str):
+        raise ConfigError("the upload has no 'options' text")
+    files: dict[str, UploadFile] = {}
+    for name in known:
+        part = form.get(name)
+        if isinstance(part, UploadFile):
+            files[name] = part
+        elif part is not None or name in required:
+            raise ConfigError(f"the upload has no '{name}' file")
+    return options, files
 
 
 def shown_name(upload: UploadFile) -> str:
