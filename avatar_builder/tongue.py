@@ -19,6 +19,7 @@ from .topology import Floats
 RINGS = 26
 AROUND = 22
 LIPS_DEPTH = 0.027
+WITH_JAW = 0.5  # of the jaw's way forward and sideways
 # Share of the length from the root; depth; underside, back and half width in millimetres. Heights are above the
 # lips' line of contact. The table at rest and the one fully out (of the closed jaw).
 REST = np.array([
@@ -72,6 +73,9 @@ def tongue() -> Part:
     share = np.append(np.repeat(along[:-1], AROUND), [0.0, 1.0])
     follow = 0.45 + 0.55 * smooth_step(share, 0.0, 0.5)
     fields = with_jaw(points, follow)
+    # Carried whole, the tongue would run into the upper teeth, which stay.
+    for name in ("jawForward", "jawLeft", "jawRight"):
+        fields[name] = WITH_JAW * fields[name]
     # The hinge would drop what lies further forward more: each point sinks as it must where it passes the lips.
     way = out - points
     at_lips = np.clip((LIPS_DEPTH - points[:, 2]) / np.maximum(way[:, 2], 1e-6), 0.0, 1.0)

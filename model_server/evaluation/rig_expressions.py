@@ -15,6 +15,8 @@ from model_server.errors import ConfigError
 
 Values = npt.NDArray[np.float32]
 
+TONGUE_NEEDS = 0.4
+"""Opening between the lips, ``jawOpen`` less ``mouthClose``, from which a drawn mixture may show the tongue."""
 OPPOSITES = (
     ("mouthLeft", "mouthRight"),
     ("jawLeft", "jawRight"),
@@ -62,8 +64,8 @@ def _values(path: Path) -> Values:
 def drawn_mixtures(count: int, seed: int = 0) -> Values:
     """Return ``count`` plausible mixtures (count, 52): one to three shapes a region, mostly even on both sides.
 
-    Opposed muscles do not work together, the lips close no further than the jaw opens, and what a region's shapes sum
-    to stays below 1.6, as in recorded faces.
+    Opposed muscles do not work together, the lips close no further than the jaw opens, the tongue comes out of an open
+    mouth only, and what a region's shapes sum to stays below 1.6, as in recorded faces.
     """
     random = np.random.default_rng(seed)
     values = np.zeros((count, ARKIT_COUNT), np.float32)
@@ -76,6 +78,8 @@ def drawn_mixtures(count: int, seed: int = 0) -> Values:
         _without_opposites(row)
         jaw, close = ARKIT_INDEX["jawOpen"], ARKIT_INDEX["mouthClose"]
         row[close] = min(row[close], row[jaw])
+        if row[jaw] - row[close] < TONGUE_NEEDS:
+            row[ARKIT_INDEX["tongueOut"]] = 0.0
     return values
 
 
