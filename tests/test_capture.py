@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from capture_support import write_video
 
 from blendshape_rigs.arkit import ARKIT_INDEX
 from blendshape_rigs.curves import FaceCurves
@@ -44,18 +45,6 @@ def known_curves() -> FaceCurves:
     return FaceCurves(values, rotation, np.zeros((FRAMES, 3), np.float32), FPS)
 
 
-def write_video(path: Path, frames: list[np.ndarray], fps: int = FPS) -> None:
-    with av.open(str(path), "w") as file:
-        stream = file.add_stream("h264", rate=fps, options={"crf": "18", "preset": "veryfast"})
-        stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = "yuv420p"
-        for index, pixels in enumerate(frames):
-            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-            frame.pts, frame.time_base = index, Fraction(1, fps)
-            file.mux(stream.encode(frame))
-        file.mux(stream.encode(None))
-
-
 @pytest.fixture(scope="module")
 def model(shared_data: Path) -> Path:
     return shared_data / "models" / "face_landmarker.task"
@@ -74,7 +63,7 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for frame in frames[HIDDEN]:
         frame[:] = 128
     path = tmp_path_factory.mktemp("capture") / "known.mp4"
-    write_video(path, frames)
+    write_video(path, frames, FPS)
     return path
 
 
@@ -168,7 +157,7 @@ def test_videos_filmed_sideways_are_turned_upright(tmp_path: Path) -> None:
     upright = np.zeros((128, 96, 3), np.uint8)
     upright[:40, :30] = 255  # a mark in the upper left corner
     path = tmp_path / "phone.mp4"
-    write_video(path, [np.rot90(upright)] * 3)
+    write_video(path, [np.rot90(upright)] * 3, FPS)
     data = bytearray(path.read_bytes())
     matrix = data.index(b"tkhd") + 44
     data[matrix : matrix + 36] = struct.pack(">9i", 0, 1 << 16, 0, -1 << 16, 0, 0, 96 << 16, 0, 1 << 30)
@@ -208,7 +197,7 @@ def test_a_broken_model_is_refused(video: Path, tmp_path: Path) -> None:
 
 def test_videos_that_cannot_be_captured_are_refused(model: Path, tmp_path: Path) -> None:
     empty = tmp_path / "grey.mp4"
-    write_video(empty, [np.full((128, 128, 3), 90, np.uint8)] * 5)
+    write_video(empty, [np.full((128, 128, 3), 90, np.uint8)] * 5, FPS)
     with pytest.raises(CaptureError, match="no face was found"):
         capture_video(empty, model, method="blendshapes")
     text = tmp_path / "notes.mp4"
