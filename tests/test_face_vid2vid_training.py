@@ -25,7 +25,7 @@ from model_server.portrait.neural import NeuralRenderer
 from model_server.portrait.neural_crop import cut_square
 from model_server.portrait.photo import Photo, photo_from_array
 from model_server.portrait.video import VideoWriter
-from model_server.training.compute import PROCESSOR
+from model_server.training.compute import PROCESSOR, Compute
 from model_server.training.configs import FaceData, FaceVid2VidTraining, LoopConfig, LossWeights
 from model_server.training.face_vid2vid.clips import Faces, Pairs, find_faces, read_clip
 from model_server.training.face_vid2vid.heads import make_heads, render_person
@@ -118,6 +118,19 @@ def test_a_repeated_batch_is_learned(heads: Path) -> None:
     assert keypoints[5] < keypoints[0]
     assert all(weights.grad is not None for weights in model.parameters())
     assert {"perceptual", "adversarial", "matching", "equivariance", "pose", "expression", "flow"} <= figures.keys()
+
+
+def test_half_precision_gives_nearly_the_same_losses(heads: Path) -> None:
+    training, _ = find_faces((str(heads),), SIZE)
+    figures = []
+    for half in (False, True):
+        torch.manual_seed(0)
+        loss = FaceLoss(training, LossWeights(sizes=2), FilterFeatures(), Compute(torch.device("cpu"), half))
+        total, parts = loss(Adversaries(TINY), 2, torch.Generator().manual_seed(0))
+        total.backward()
+        figures.append(parts)
+    exact, rough = figures
+    assert rough == pytest.approx(exact, rel=0.25, abs=0.02) and rough != exact
 
 
 def _settings(folder: Path, **loop: int) -> str:

@@ -209,7 +209,9 @@ def _share_planes(corners: Floats, low: Ints, faces: Ints) -> tuple[Floats, Ints
     """
     place = corners[faces, :, :2] - low[faces, None] - 0.5
     one, two, three = place[:, 0], place[:, 1], place[:, 2]
-    area = (two[:, 0] - one[:, 0]) * (three[:, 1] - one[:, 1]) - (two[:, 1] - one[:, 1]) * (three[:, 0] - one[:, 0])
+    area: Floats = (two[:, 0] - one[:, 0]) * (three[:, 1] - one[:, 1]) - (two[:, 1] - one[:, 1]) * (
+        three[:, 0] - one[:, 0]
+    )
     real = np.flatnonzero(np.abs(area) > 1e-9)
     planes = np.empty((len(real), 2, 3), np.float32)
     for number, (start, end) in enumerate(((two, three), (three, one))):

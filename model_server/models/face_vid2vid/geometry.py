@@ -1,9 +1,13 @@
-"""Coordinates, rotations, heat maps and warps. Axes: x to the right, y down, z away from the viewer, -1 to 1."""
+"""Coordinates, rotations, heat maps and warps. Axes: x to the right, y down, z away from the viewer, -1 to 1.
+
+Places are computed in single precision wherever the networks compute in half: half a cell is too much of an error.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
@@ -38,7 +42,8 @@ def rotation_matrix(degrees: Tensor) -> Tensor:
     about_x = matrix(one, zero, zero, zero, pitch.cos(), -pitch.sin(), zero, pitch.sin(), pitch.cos())
     about_y = matrix(yaw.cos(), zero, yaw.sin(), zero, one, zero, -yaw.sin(), zero, yaw.cos())
     about_z = matrix(roll.cos(), -roll.sin(), zero, roll.sin(), roll.cos(), zero, zero, zero, one)
-    return about_x @ about_y @ about_z
+    with _exact(degrees):
+        return about_x @ about_y @ about_z
 
 
 def rotation_degrees(rotation: Tensor) -> Tensor:
@@ -64,7 +69,36 @@ def degrees_to_bins(degrees: Tensor, count: int) -> Tensor:
 
 def place_keypoints(canonical: Tensor, rotation: Tensor, translation: Tensor, expression: Tensor) -> Tensor:
     """Return canonical keypoints (B, K, 3) turned (B, 3, 3), moved (B, 3), and with ``expression`` (B, K, 3) added."""
-    return canonical @ rotation.transpose(1, 2) + translation[:, None] + expression
+    with _exact(canonical):
+        return canonical @ rotation.transpose(1, 2) + translation[:, None] + expression
+
+
+def turn_between(source: Tensor, driving: Tensor) -> Tensor:
+    """Return the rotation (B, 3, 3) from heads that are turned as ``driving`` (B, 3, 3) to ``source`` (B, 3, 3)."""
+    with _exact(source):
+        return source @ driving.transpose(1, 2)
+
+
+def expected_places(scores: Tensor, temperature: float, corners: bool) -> Tensor:
+    """Return the mean place (B, K, 3) float32 of the shares that scores (B, K, D, H, W) give to cells."""
+    scores = scores.float()
+    share = (scores.flatten(2) / temperature).softmax(dim=2)
+    grid = coordinate_grid(scores.shape[2:], corners, scores).reshape(-1, 3)
+    with _exact(scores):
+        return share @ grid
+
+
+def mixed_flow(scores: Tensor, flows: Tensor) -> Tensor:
+    """Return the flow (B, D, H, W, 3) float32 that scores (B, N, D, H, W) mix of flows (B, N, D, H, W, 3)."""
+    shares = scores.float().softmax(dim=1)
+    with _exact(flows):
+        return torch.einsum("bkdhw,bkdhwx->bdhwx", shares, flows)
+
+
+def _exact(tensor: Tensor) -> AbstractContextManager[object]:
+    """Return the context in which products of this tensor are not rounded to half precision."""
+    kind = tensor.device.type
+    return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()
 
 
 def heat_maps(keypoints: Tensor, shape: Sequence[int], corners: bool, variance: float = 0.01) -> Tensor:
@@ -92,12 +126,14 @@ def sparse_flows(source: Tensor, driving: Tensor, turn: Tensor | None, shape: Se
     grid = coordinate_grid(shape, corners, source)
     offset = grid - driving[:, :, None, None, None]
     if turn is not None:
-        offset = torch.einsum("bij,bkdhwj->bkdhwi", turn, offset)
+        with _exact(offset):
+            offset = torch.einsum("bij,bkdhwj->bkdhwi", turn, offset)
     moved = offset + source[:, :, None, None, None]
     still = grid.expand(len(source), 1, *grid.shape)
     return torch.cat([still, moved], dim=1)
 
 
 def warp(volume: Tensor, flow: Tensor) -> Tensor:
-    """Return ``volume`` (B, C, D, H, W) read at ``flow`` (B, D, H, W, 3)."""
-    return functional.grid_sample(volume, flow.to(volume.dtype), align_corners=False)
+    """Return ``volume`` (B, C, D, H, W) read at ``flow`` (B, D, H, W, 3), which is never rounded."""
+    read = functional.grid_sample(volume.float(), flow.float(), align_corners=False)
+    return read.to(volume.dtype)

@@ -12,8 +12,9 @@ from torch.nn import functional
 from .config import FaceVid2VidConfig
 from .geometry import (
     bins_to_degrees,
-    coordinate_grid,
+    expected_places,
     heat_maps,
+    mixed_flow,
     place_keypoints,
     rotation_matrix,
     sparse_flows,
@@ -122,10 +123,7 @@ class KeypointDetector(nn.Module):
         volume = flat.reshape(len(flat), -1, self.depth, *flat.shape[2:])
         for block in self.up:
             volume = block(volume)
-        scores = self.score(volume).float()
-        share = (scores.flatten(2) / _TEMPERATURE).softmax(dim=2).reshape(scores.shape)
-        grid = coordinate_grid(scores.shape[2:], self.corners, scores)
-        return torch.einsum("bkdhw,dhwx->bkx", share, grid)
+        return expected_places(self.score(volume), _TEMPERATURE, self.corners)
 
 
 class PoseEstimator(nn.Module):
@@ -200,10 +198,8 @@ class DenseMotion(nn.Module):
         change = heat_maps(driving, shape, self.corners) - heat_maps(source, shape, self.corners)
         change = functional.pad(change, (0, 0, 0, 0, 0, 0, 1, 0))
         hidden = self.hourglass(torch.cat([change[:, :, None].to(warped.dtype), warped], dim=2).flatten(1, 2))
-        shares = self.mask(hidden).float().softmax(dim=1)
-        flow = torch.einsum("bkdhw,bkdhwx->bdhwx", shares, flows)
         occlusion = torch.sigmoid(self.occlusion(hidden.flatten(1, 2)).float())
-        return flow, occlusion
+        return mixed_flow(self.mask(hidden), flows), occlusion
 
 
 class Generator(nn.Module):

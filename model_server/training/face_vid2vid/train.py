@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from model_server.models.face_vid2vid import Drawn, FaceVid2Vid, Pose
 from model_server.models.face_vid2vid.discriminator import Adversaries
-from model_server.models.face_vid2vid.geometry import rotation_degrees
+from model_server.models.face_vid2vid.geometry import rotation_degrees, turn_between
 from model_server.portrait.arrays import Bytes
 from model_server.training.compute import PROCESSOR, Compute
 from model_server.training.configs import FaceVid2VidTraining, LossWeights
@@ -104,7 +104,7 @@ def reenact(faces: FaceVid2Vid, pairs: Pairs, truth: Truth | None) -> tuple[Tens
         first, second = poses.place(torch.cat([canonical, canonical])).chunk(2)
     else:
         first, second = truth.keypoints
-    turn = pairs.rotation[0] @ pairs.rotation[1].transpose(1, 2)
+    turn = turn_between(*pairs.rotation)
     return canonical, poses, faces.draw(faces.extractor(source), first, second, turn)
 
 
