@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import logging
-import struct
 import wave
-import zlib
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from portrait_support import landmarks, weights
 
 from blendshape_rigs.arkit import ARKIT_INDEX
 from blendshape_rigs.curves import FaceCurves, Provenance
-from model_server.errors import AudioError, Cancelled, ExportError, PortraitError
+from model_server.errors import AudioError, Cancelled, ExportError
 from model_server.pipeline.portrait_video import make_portrait_video
-from model_server.portrait.fit import detect_faces, rotation_angles, rotation_matrix
 from model_server.portrait.motion import eased, take_activity
-from model_server.portrait.photo import Photo, photo_from_array, read_photo
+from model_server.portrait.photo import Photo, photo_from_array
 from model_server.portrait.renderer import PortraitRenderer
 
 skimage_data = pytest.importorskip("skimage.data", reason="scikit-image has the test photograph")
@@ -36,33 +32,9 @@ def renderer(photo: Photo) -> PortraitRenderer:
     return PortraitRenderer(photo)
 
 
-def weights(**channels: float) -> np.ndarray:
-    """Return (52,) weights; a name without its side sets both sides."""
-    values = np.zeros(52, np.float32)
-    for name, value in channels.items():
-        for full in [name] if name in ARKIT_INDEX else [name + "Left", name + "Right"]:
-            values[ARKIT_INDEX[full]] = value
-    return values
-
-
-def landmarks(frame: np.ndarray) -> np.ndarray:
-    faces = detect_faces(frame)
-    assert len(faces) == 1
-    return faces[0]
-
-
-def opening(points: np.ndarray) -> float:
-    """Return the gap of the inner lips over the face's width."""
-    return float(np.linalg.norm(points[13, :2] - points[14, :2]) / np.ptp(points[:, 0]))
-
-
 def eye_aperture(points: np.ndarray, upper: int, lower: int, outer: int, inner: int) -> float:
     gap = np.linalg.norm(points[upper, :2] - points[lower, :2])
     return float(gap / np.linalg.norm(points[outer, :2] - points[inner, :2]))
-
-
-def mouth_width(points: np.ndarray) -> float:
-    return float(np.linalg.norm(points[61, :2] - points[291, :2]) / np.ptp(points[:, 0]))
 
 
 def nose_shift(points: np.ndarray) -> float:
@@ -82,14 +54,6 @@ def nose_height(points: np.ndarray) -> float:
 def test_a_take_at_rest_leaves_the_photograph_unchanged(renderer: PortraitRenderer, photo: Photo) -> None:
     difference = np.abs(renderer.render(np.zeros(52)).astype(int) - photo.pixels)
     assert difference.max() <= 1
-
-
-def test_the_expression_of_the_photograph_is_recognised(renderer: PortraitRenderer) -> None:
-    smile = renderer.fit.expression[ARKIT_INDEX["mouthSmileLeft"]]
-    frown = renderer.fit.expression[ARKIT_INDEX["mouthFrownLeft"]]
-    assert smile > 0.3
-    assert frown < 0.1
-    assert np.abs(renderer.fit.pose_degrees[1:]).max() < 6
 
 
 def test_the_same_input_gives_the_same_frame_whatever_came_before(renderer: PortraitRenderer) -> None:
@@ -112,42 +76,6 @@ def test_the_background_stays_still(renderer: PortraitRenderer, photo: Photo) ->
 
 
 # --- The closed loop: what the detector sees in the rendered frames ------------------------------------------------
-
-
-def test_the_mouth_opens_with_the_jaw(renderer: PortraitRenderer) -> None:
-    gaps = [opening(landmarks(renderer.render(weights(jawOpen=value)))) for value in (0.1, 0.4, 0.7, 1.0)]
-    assert np.all(np.diff(gaps) > 0.02)
-    assert gaps[-1] > 0.15
-
-
-def test_lips_close_on_a_photograph_that_shows_teeth(renderer: PortraitRenderer) -> None:
-    at_rest = opening(renderer.fit.landmarks)
-    pressed = renderer.motion.expression(weights(mouthPress=0.6, mouthClose=0.1, jawOpen=0.1), 1.0)
-    assert opening(pressed[:468]) < 0.12 * at_rest
-    frame = renderer.render(weights(mouthPress=0.6, mouthClose=0.1, jawOpen=0.1))
-    x, y = renderer.fit.points[[13, 14]].mean(axis=0).astype(int)
-    # Bright enamel gives way to the lips' redder skin.
-    assert _redness(frame[y - 2 : y + 3, x - 8 : x + 9]) > 1.05 * _redness(
-        renderer.photo.pixels[y - 2 : y + 3, x - 8 : x + 9]
-    )
-
-
-def test_lips_never_cross(renderer: PortraitRenderer) -> None:
-    generator = np.random.default_rng(0)
-    for _ in range(30):
-        values = generator.uniform(0, 1, 52).astype(np.float32) * (generator.uniform(size=52) < 0.3)
-        shaped = renderer.motion.expression(values, 1.0)
-        up = renderer.fit.rotation[:2, 1]
-        upper, lower = shaped[[81, 13, 311], :2] @ up, shaped[[178, 14, 402], :2] @ up
-        assert (upper - lower > -0.05).all()
-
-
-def test_a_smile_narrows_into_a_pucker(renderer: PortraitRenderer) -> None:
-    widths = [
-        mouth_width(landmarks(renderer.render(weights(**channels))))
-        for channels in ({"mouthPucker": 1.0}, {"mouthPucker": 0.4}, {"mouthSmile": 1.0})
-    ]
-    assert np.all(np.diff(widths) > 0.02)
 
 
 def test_a_blink_closes_the_eyes(renderer: PortraitRenderer) -> None:
@@ -199,115 +127,12 @@ def test_turns_ease_into_their_limits() -> None:
     assert eased(np.radians(8), limit) == np.radians(8)
 
 
-def test_angles_undo_the_rotation_matrix() -> None:
-    angles = np.array([7.0, -12.0, 20.0])
-    assert rotation_angles(rotation_matrix(*np.radians(angles))) == pytest.approx(angles, abs=1e-3)
-
-
 @pytest.mark.parametrize("degrees", [(10, 15, 10), (-10, -15, -10), (0, 15, 0), (-10, 0, 0)])
 def test_no_holes_open_when_the_head_moves(photo: Photo, degrees: tuple[int, int, int]) -> None:
     # Without blacks in the photograph, a black pixel can only be a hole.
     bright = photo_from_array((70 + photo.pixels * 0.6).astype(np.uint8), "bright")
     frame = PortraitRenderer(bright).render(weights(browInnerUp=1), np.radians(degrees))
     assert frame.min() > 40
-
-
-def test_the_mouth_is_dark_warm_and_not_flat(renderer: PortraitRenderer) -> None:
-    frame = renderer.render(weights(jawOpen=0.8))
-    points = landmarks(frame)
-    loop = points[[78, 82, 13, 312, 308, 317, 14, 87], :2] * np.array([1, -1])
-    mask = cv2.fillPoly(np.zeros(frame.shape[:2], np.uint8), [np.round(loop).astype(np.int32)], 1) > 0
-    inside = frame[mask].astype(float)
-    assert inside.mean() < 0.6 * renderer.photo.pixels[mask].mean()
-    assert inside[:, 0].mean() > 1.1 * inside[:, 2].mean()
-    assert inside.std(axis=0).mean() > 12
-
-
-# --- Photographs of every kind -----------------------------------------------------------------------------------
-
-
-def test_exif_orientation_alpha_greyscale_and_sixteen_bit(tmp_path: Path, photo: Photo) -> None:
-    upright = Image.fromarray(photo.pixels)
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    upright.rotate(90, expand=True).save(tmp_path / "turned.png", exif=exif)
-    assert np.array_equal(read_photo(tmp_path / "turned.png").pixels, photo.pixels)
-
-    grey = cv2.cvtColor(photo.pixels, cv2.COLOR_RGB2GRAY)
-    cv2.imwrite(str(tmp_path / "deep.png"), grey.astype(np.uint16) * 257)
-    deep = read_photo(tmp_path / "deep.png").pixels
-    assert np.abs(deep[:, :, 0].astype(int) - grey).max() <= 1
-
-    upright.putalpha(Image.fromarray(np.where(np.arange(512) < 256, 255, 0).astype(np.uint8)[None].repeat(512, 0)))
-    upright.save(tmp_path / "alpha.png")
-    clear = read_photo(tmp_path / "alpha.png")
-    assert clear.opacity is not None
-    assert np.array_equal(clear.pixels[:, :256], photo.pixels[:, :256])
-    assert (clear.pixels[:, 256:] == 128).all()
-
-    upright.convert("L").save(tmp_path / "grey.jpg")
-    assert PortraitRenderer(read_photo(tmp_path / "grey.jpg")).render(weights(jawOpen=0.5)).shape == (512, 512, 3)
-
-
-@pytest.mark.parametrize(
-    ("size", "expected"), [((501, 333), (500, 332)), ((4000, 3000), (1440, 1080)), ((900, 3000), (576, 1920))]
-)
-def test_sizes_are_even_and_bounded(size: tuple[int, int], expected: tuple[int, int]) -> None:
-    pixels = np.zeros((size[1], size[0], 3), np.uint8)
-    assert photo_from_array(pixels).pixels.shape[1::-1] == expected
-
-
-def _chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-
-def bad_photos(folder: Path, pixels: np.ndarray) -> dict[str, tuple[Path, str]]:
-    """Write pictures that cannot be used; return each with words that its message must have."""
-    header = struct.pack(">IIBBBBB", 40_000, 40_000, 8, 2, 0, 0, 0)
-    noise = np.random.default_rng(0).integers(0, 255, (256, 256, 3)).astype(np.uint8)
-    (folder / "empty.png").touch()
-    (folder / "words.jpg").write_text("This is not a picture.")
-    (folder / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", b""))
-    Image.fromarray(noise).save(folder / "noise.png")
-    Image.fromarray(pixels).resize((150, 150)).save(folder / "tiny.png")
-    Image.fromarray(noise[:20, :20]).save(folder / "stamp.png")
-    Image.fromarray(pixels).save(folder / "whole.jpg")
-    (folder / "cut.jpg").write_bytes((folder / "whole.jpg").read_bytes()[:9000])
-    return {
-        "missing": (folder / "missing.png", "does not exist"),
-        "folder": (folder, "no file"),
-        "empty": (folder / "empty.png", "not a picture"),
-        "words": (folder / "words.jpg", "not a picture"),
-        "bomb": (folder / "bomb.png", "megapixels"),
-        "noise": (folder / "noise.png", "no face"),
-        "tiny": (folder / "tiny.png", "pixels wide"),
-        "stamp": (folder / "stamp.png", "20 x 20"),
-        "cut": (folder / "cut.jpg", "damaged"),
-    }
-
-
-@pytest.mark.parametrize("kind", ["missing", "folder", "empty", "words", "bomb", "noise", "tiny", "stamp", "cut"])
-def test_unusable_photographs_say_why_and_leave_nothing(tmp_path: Path, photo: Photo, kind: str) -> None:
-    (tmp_path / "in").mkdir()
-    path, words = bad_photos(tmp_path / "in", photo.pixels)[kind]
-    out = tmp_path / "out"
-    out.mkdir()
-    with pytest.raises(PortraitError, match=words) as caught:
-        make_portrait_video(path, FaceCurves.zeros(2, 30), None, out / "video.mp4")
-    assert "\n" not in str(caught.value)
-    assert not list(out.iterdir())
-
-
-def test_of_several_faces_the_largest_is_taken(photo: Photo, caplog: pytest.LogCaptureFixture) -> None:
-    small = cv2.resize(photo.pixels[:300, 60:360], (400, 400))
-    large = cv2.resize(photo.pixels[:300, 60:360], (560, 560))
-    both = np.full((560, 960, 3), 200, np.uint8)
-    both[:400, :400], both[:, 400:] = small, large
-    with caplog.at_level(logging.WARNING):
-        fit = PortraitRenderer(photo_from_array(both, "pair")).fit
-    assert fit.faces == 2
-    assert fit.points[:, 0].min() > 400
-    assert "2 faces" in caplog.text
 
 
 # --- The video ---------------------------------------------------------------------------------------------------
@@ -410,7 +235,3 @@ def test_the_mouth_follows_the_take_only_while_it_speaks() -> None:
     assert activity[0] == activity[-1] == 0
     assert np.abs(np.diff(activity)).max() < 0.15
     assert np.ptp(take_activity(np.tile(values[40], (30, 1)), 30)) == 0
-
-
-def _redness(pixels: np.ndarray) -> float:
-    return float(pixels[..., 0].mean() / pixels[..., 1:].mean())

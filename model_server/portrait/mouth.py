@@ -82,12 +82,13 @@ class MouthInterior:
         self._model, self._light, self._own, self._parted = model, light, own, parted
         self._colours = _materials(model, light)
         self._white = light.white * 0.9
+        self._shadow, self._inward = (1 + light.saturation * (tint - 1) for tint in (_SHADOW_TINT, _INWARD_TINT))
         self._gloss = np.array([_GLOSS[name] for name in MATERIALS], np.float32)[model.kind]
         self._is_tongue = (model.kind == MATERIALS.index("tongue")).astype(np.float32)
         self._dark = self._colours[model.kind == MATERIALS.index("mouth_cavity")].mean(axis=0)
-        half = light.direction + np.array([0, 0.15, 0.5], np.float32)
-        half = half / np.linalg.norm(half) + np.array([0, 0, 1], np.float32)
-        self._half = half / np.linalg.norm(half)
+        source = light.direction + np.array([0, 0.15, 0.5], np.float32)
+        between = source / np.linalg.norm(source) + np.array([0, 0, 1], np.float32)
+        self._half = between / np.linalg.norm(between)
         noise = np.random.default_rng(0).standard_normal((_GRAIN_TILE, _GRAIN_TILE)).astype(np.float32)
         soft = cv2.GaussianBlur(noise, (0, 0), max(0.5, 0.7 * light.blur), borderType=cv2.BORDER_REFLECT)
         self._grain = soft / soft.std() * light.grain
@@ -106,7 +107,7 @@ class MouthInterior:
         opening = polygon_mask(rounded(pose.opening) - corner, size) * float(np.clip(gap / 0.5 - 0.3, 0, 1))
         colour, out = self._interior(pose, corner, size, gap / pose.pixels_per_mm)
         inside = 255 * to_display(colour)
-        inside *= np.maximum(_lip_shade(opening, pose), out)[:, :, None] ** _SHADOW_TINT
+        inside *= np.maximum(_lip_shade(opening, pose), out)[:, :, None] ** self._shadow
         if self._own is not None:
             self._own.lay(inside, pose.skull, pose.jaw, corner)
         rows = (np.arange(top, bottom) % _GRAIN_TILE)[:, None]
@@ -118,7 +119,7 @@ class MouthInterior:
             out *= _below_upper_lip(pose, corner, size)
             shadow = cv2.GaussianBlur(out, (0, 0), 2 * pose.pixels_per_mm)
             shadow = _shifted(shadow, 1.5 * pose.pixels_per_mm * pose.down)
-            shown *= 1 - 0.45 * shadow[:, :, None] * _SHADOW_TINT
+            shown *= 1 - 0.45 * shadow[:, :, None] * self._shadow
             soft = np.maximum(soft, out)
         cover = (soft * pose.presence)[:, :, None]
         shown += (inside - shown) * cover
@@ -126,7 +127,7 @@ class MouthInterior:
             meeting = pose.presence * self._contact(pose, corner, size)[:, :, None]
             # Where a gap is squeezed to nothing the warp leaves single stray pixels.
             shown += (cv2.medianBlur(shown, 5) - shown) * meeting
-            shown *= 1 - _CONTACT * meeting * _SHADOW_TINT
+            shown *= 1 - _CONTACT * meeting * self._shadow
         below[:] = np.clip(np.round(shown), 0, 255)
 
     def _contact(self, pose: MouthPose, corner: Floats, size: tuple[int, int]) -> Floats:
@@ -161,7 +162,7 @@ class MouthInterior:
         shaded = self._shaded(pose, gap)
         raster = rasterise((pose.points - corner + 0.5) * zoom - 0.5, pose.depth, self._model.triangles, fine)
         picture = _picture(raster, shaded, fine, self._dark * 0.02)
-        sigma = 0.8 * self._light.blur * zoom
+        sigma = self._light.blur * zoom
         if sigma > 0.3:
             picture = cv2.GaussianBlur(picture, (0, 0), sigma)
         how = cv2.INTER_AREA if zoom > 1 else cv2.INTER_LINEAR
@@ -172,7 +173,7 @@ class MouthInterior:
         """Return (N, 4) linear light of the vertices, and how far each is tongue before the lips, 0..1."""
         reach = _LIGHT_REACH[0] + _LIGHT_REACH[1] * gap
         fall = np.exp(-np.maximum(pose.behind - _TEETH_DEPTH, 0) / reach)
-        lit = self._light.irradiance(pose.normals)[:, None] * fall[:, None] ** _INWARD_TINT
+        lit = self._light.irradiance(pose.normals)[:, None] * fall[:, None] ** self._inward
         strength, power = self._gloss.T
         shine = strength * np.maximum(pose.normals @ self._half, 0) ** power * fall
         near, far = _TONGUE_OUT

@@ -7,6 +7,7 @@ from functools import cache
 from itertools import product
 
 import numpy as np
+import numpy.typing as npt
 
 from blendshape_rigs.arkit import ARKIT_COUNT, ARKIT_INDEX
 from blendshape_rigs.avatar import ProxyAvatar, load_proxy_avatar
@@ -44,8 +45,8 @@ class MouthModel:
     normals: Floats
     normal_deltas: Floats
     colours: Floats
-    kind: np.ndarray[tuple[int], np.dtype[np.int8]]
-    on_skull: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    kind: npt.NDArray[np.int8]
+    on_skull: npt.NDArray[np.bool_]
     channels: Ints
 
     @classmethod

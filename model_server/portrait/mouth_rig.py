@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from blendshape_rigs.arkit import ARKIT_INDEX
 
@@ -61,7 +62,7 @@ class MouthRig:
             light = replace(light, enamel=own.enamel / lit)
         self._interior = MouthInterior(self._model, light, own, float(motion.rest_gap.max()) > _PARTED * mm)
 
-    def _front_teeth(self) -> Floats:
+    def _front_teeth(self) -> npt.NDArray[np.bool_]:
         """Return (N,) bool, the vertices of the upper middle incisors."""
         teeth = self._model.on_skull & (self._model.kind == MATERIALS.index("teeth"))
         return np.asarray(teeth & (np.abs(self._model.vertices[:, 0]) < 0.008), np.bool_)

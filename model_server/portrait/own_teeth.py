@@ -119,7 +119,7 @@ def _whole_rows(score: Floats, mm: float) -> Floats:
     closed = cv2.morphologyEx(score, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
     count, labels, facts, _ = cv2.connectedComponentsWithStats((closed > 0.5).astype(np.uint8))
     if count < 2:
-        return closed
+        return np.asarray(closed, np.float32)
     areas = facts[:, cv2.CC_STAT_AREA]
     kept = np.flatnonzero(areas >= _SPECK * areas[1:].max())
     row = np.isin(labels, kept[kept > 0]).astype(np.uint8)

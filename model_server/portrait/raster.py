@@ -95,7 +95,8 @@ def _in_view(points: Floats, triangles: Ints, size: tuple[int, int]) -> Ints:
     a, b, c = triangles.T
     near = np.flatnonzero((beyond[a] & beyond[b] & beyond[c]) == 0)
     a, b, c = a[near], b[near], c[near]
-    return near[(x[b] - x[a]) * (y[c] - y[a]) - (y[b] - y[a]) * (x[c] - x[a]) < -1e-6]
+    facing = (x[b] - x[a]) * (y[c] - y[a]) - (y[b] - y[a]) * (x[c] - x[a]) < -1e-6
+    return np.asarray(near[facing], np.int32)
 
 
 def _nearest(pixel: Ints, z: Floats, pixels: int) -> Ints:
