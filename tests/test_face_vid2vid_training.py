@@ -102,7 +102,7 @@ class OneBatch(Faces):
 
 def test_a_repeated_batch_is_learned(heads: Path) -> None:
     training, _ = find_faces((str(heads),), SIZE)
-    loss = FaceLoss(OneBatch(training.rendered, None), LossWeights(sizes=2), FilterFeatures())
+    loss = FaceLoss(OneBatch(training.rendered, None), LossWeights(sizes=2, more_poses=2), FilterFeatures())
     torch.manual_seed(0)
     model = Adversaries(TINY)
     optimiser = torch.optim.Adam(model.parameters(), lr=3e-3)

@@ -187,6 +187,8 @@ class LossWeights:
         sizes: sizes at which pictures are compared.
         true_keypoints: share of training steps that draw from the known keypoints instead of those found.
         rendered_share: share of training steps on rendered heads where there are videos too.
+        more_poses: pairs of rendered heads in each step beyond the batch, for the pose estimator alone, whose turn
+            costs a hundredth of a whole pair's.
     """
 
     perceptual: float = 10.0
@@ -204,6 +206,7 @@ class LossWeights:
     sizes: int = 4
     true_keypoints: float = 0.5
     rendered_share: float = 0.5
+    more_poses: int = 0
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from model_server.training.loop import Validate
 from model_server.training.performance_training import Prepared, Progress
 
 from . import losses
-from .clips import Faces, Pairs, Truth, find_faces
+from .clips import ClipFiles, Faces, Pairs, Truth, find_faces
 from .perceptual import FilterFeatures, VggFeatures, perceptual
 
 _VALIDATION_BATCHES, _VALIDATION_BATCH = 6, 4
@@ -60,6 +60,9 @@ class FaceLoss:
             parts["keypoint_prior"] = losses.keypoint_prior(placed[batch:])
         else:
             parts |= _known(pairs.truth, canonical, poses, placed, drawn)
+        if weights.more_poses and self.faces.rendered and model.training:
+            for name, part in self._more_poses(model.faces, self.faces.rendered, generator).items():
+                parts[name] = (parts[name] + part) / 2 if name in parts else part
         if weights.adversarial and model.training:
             parts |= self._adversarial(model, drawn.picture, pairs.pictures[1])
         total = torch.stack([getattr(weights, name) * part for name, part in parts.items()]).sum()
@@ -73,6 +76,20 @@ class FaceLoss:
         with self.compute.autocast():
             canonical, pose = faces.detector(distorted), faces.estimator(distorted)
         return losses.equivariance(placed, pose.place(canonical), distortion)
+
+    def _more_poses(self, faces: FaceVid2Vid, clips: ClipFiles, generator: torch.Generator) -> dict[str, Tensor]:
+        """Return losses of the pose estimator on further heads, whose canonical keypoints are known."""
+        pairs = clips.pairs(self.weights.more_poses, generator, self.compute)
+        truth = pairs.truth
+        assert truth is not None
+        with self.compute.autocast():
+            poses = faces.estimator(pairs.pictures.flatten(0, 1))
+        placed = poses.place(torch.cat([truth.canonical, truth.canonical]))
+        return {
+            "pose": losses.head_pose(poses.bins, poses.degrees, rotation_degrees(pairs.rotation.flatten(0, 1))),
+            "keypoints": functional.l1_loss(placed, truth.keypoints.flatten(0, 1)),
+            "translation": functional.l1_loss(poses.translation, truth.translation.flatten(0, 1)),
+        }
 
     def _adversarial(self, model: Adversaries, drawn: Tensor, wanted: Tensor) -> dict[str, Tensor]:
         with self.compute.autocast():
