@@ -27,7 +27,9 @@ from .topology import CHIN, EYE_LOOPS, FOREHEAD, LANDMARKS_WITH_IRISES, LEFT_CHE
 MINIMUM_FACE_PIXELS = 40
 MAXIMUM_YAW_DEGREES, MAXIMUM_PITCH_DEGREES = 32.0, 32.0  # 30° and what the estimate may be off
 _DETECTION_SIDE = 1280
-_MAXIMUM_FACES = 8
+_MAXIMUM_FACES = 16
+_SAME_FACE = 0.25  # boxes that share this much of their area show one face
+_LONG, _MOST_SQUARES = 1.2, 7
 _IRIS_SHARE = 0.2  # of the eye's width: an iris of 12 mm in a lid opening of 30 mm
 
 _EXPRESSIVE = REGIONS["brow"] + REGIONS["nose_cheek"] + REGIONS["jaw"] + REGIONS["mouth"]
@@ -252,7 +254,12 @@ def camera_rest(seen: Reals, rig: LandmarkRig) -> Floats:
 
 
 def detect_faces(pixels: Bytes) -> list[Floats]:
-    """Return the landmarks (478, 3) float32 pixels, camera axes, of every face found in (H, W, 3) uint8 RGB."""
+    """Return the landmarks (478, 3) float32 pixels, camera axes, of every face found in (H, W, 3) uint8 RGB.
+
+    Faces are looked for in the whole picture, by a detector for near and one for distant faces, and in overlapping
+    squares of it where it is long; each that is found is then measured in a crop of its own.
+    """
+    from mediapipe.python.solutions.face_detection import FaceDetection
     from mediapipe.python.solutions.face_mesh import FaceMesh
 
     options = {"static_image_mode": True, "refine_landmarks": True, "min_detection_confidence": 0.5}
@@ -260,16 +267,23 @@ def detect_faces(pixels: Bytes) -> list[Floats]:
     small = cv2.resize(pixels, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA) if shrink < 1 else pixels
     with without_native_noise():
         with FaceMesh(max_num_faces=_MAXIMUM_FACES, **options) as mesh:
-            boxes = [_box(face / shrink) for face in _landmarks(mesh, np.ascontiguousarray(small))]
-        if not boxes:
-            boxes = [box / shrink for box in _distant_faces(np.ascontiguousarray(small))]
+            boxes = [_box(face) for face in _landmarks(mesh, np.ascontiguousarray(small))]
+        with FaceDetection(model_selection=1, min_detection_confidence=0.5) as detector:
+            for left, top, right, bottom in _looks(small.shape[1], small.shape[0]):
+                part = np.ascontiguousarray(small[top:bottom, left:right])
+                boxes += [box + np.array([left, top, left, top]) for box in _distant_faces(detector, part)]
+        boxes = _distinct(boxes)[:_MAXIMUM_FACES]
         found: list[Floats] = []
-        with FaceMesh(max_num_faces=1, **options) as mesh:
+        with FaceMesh(max_num_faces=2, **options) as mesh:
             for box in boxes:
-                crop, corner, zoom = _square_crop(pixels, box)
+                crop, corner, zoom = _square_crop(pixels, box / shrink)
                 move = np.array([corner[0], -corner[1], 0], np.float32)
-                found.extend(face / zoom + move for face in _landmarks(mesh, crop)[:1])
-    return found
+                faces = [face / zoom + move for face in _landmarks(mesh, crop)]
+                # A neighbour may reach into the crop.
+                faces.sort(key=lambda face: -_overlap(_box(face), box / shrink))
+                found.extend(face for face in faces[:1] if _overlap(_box(face), box / shrink) > _SAME_FACE)
+    kept = _distinct([_box(face) for face in found])
+    return [face for face in found if any(np.array_equal(_box(face), box) for box in kept)]
 
 
 def _landmarks(mesh: Any, image: Bytes) -> list[Floats]:
@@ -279,19 +293,44 @@ def _landmarks(mesh: Any, image: Bytes) -> list[Floats]:
     return [np.array([[p.x, p.y, p.z] for p in face.landmark], np.float32) * scale for face in faces]
 
 
+def _looks(width: int, height: int) -> list[tuple[int, int, int, int]]:
+    """Return left, top, right, bottom of the whole picture and of half-overlapping squares along its longer side."""
+    side, length = min(width, height), max(width, height)
+    looks = [(0, 0, width, height)]
+    count = min(_MOST_SQUARES, int(np.ceil(2 * length / side)) - 1)
+    if length / side < _LONG:
+        return looks
+    for start in np.linspace(0, length - side, count).astype(int):
+        corner = (int(start), 0) if width > height else (0, int(start))
+        looks.append((*corner, corner[0] + side, corner[1] + side))
+    return looks
+
+
 def _box(face: Floats) -> Floats:
     """Return (4,) left, top, right, bottom pixels."""
     x, y = face[:, 0], -face[:, 1]
     return np.array([x.min(), y.min(), x.max(), y.max()], np.float32)
 
 
-def _distant_faces(image: Bytes) -> list[Floats]:
-    """Return boxes (4,) of faces too small in the picture for the mesh's own detector."""
-    from mediapipe.python.solutions.face_detection import FaceDetection
+def _overlap(a: Floats, b: Floats) -> float:
+    """Return the shared area of two boxes (4,) over the area of both together."""
+    shared = np.prod(np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0))
+    return float(shared / max(1e-6, np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2]) - shared))
 
+
+def _distinct(boxes: list[Floats]) -> list[Floats]:
+    """Return the boxes (4,) without those of a face that came before."""
+    kept: list[Floats] = []
+    for box in boxes:
+        if all(_overlap(box, other) < _SAME_FACE for other in kept):
+            kept.append(box)
+    return kept
+
+
+def _distant_faces(detector: Any, image: Bytes) -> list[Floats]:
+    """Return boxes (4,) in pixels of the faces that the detector for distant faces finds."""
     height, width = image.shape[:2]
-    with FaceDetection(model_selection=1, min_detection_confidence=0.5) as detector:
-        detections = detector.process(image).detections or []
+    detections = detector.process(image).detections or []
     boxes = [d.location_data.relative_bounding_box for d in detections[:_MAXIMUM_FACES]]
     return [
         np.array([b.xmin * width, b.ymin * height, (b.xmin + b.width) * width, (b.ymin + b.height) * height])

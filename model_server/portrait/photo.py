@@ -58,6 +58,11 @@ def read_photo(path: str | Path) -> Photo:
     try:
         return _decode(path)
     except UnidentifiedImageError:
+        if _is_heic(path):
+            raise PortraitError(
+                f"'{path.name}' is a HEIC or AVIF picture, which cannot be read here; export it as JPEG first "
+                "(iPhone: Settings, Camera, Formats, Most Compatible)"
+            ) from None
         raise PortraitError(
             f"'{path.name}' is not a picture that can be read; give JPEG, PNG, WebP, TIFF or BMP"
         ) from None
@@ -120,8 +125,12 @@ def _decode(path: Path) -> Photo:
             if image.width * image.height > MAXIMUM_MEGAPIXELS * 1e6:
                 raise _too_many_pixels(path.name)
             upright = ImageOps.exif_transpose(image)
-            if upright.mode.startswith("I") or upright.mode == "F":
-                return photo_from_array(_eight_bit(np.asarray(upright, np.float64)), path.name)
+            if upright.mode.startswith("I"):
+                return photo_from_array(_eight_bit(np.asarray(upright, np.float64), 65535.0), path.name)
+            if upright.mode == "F":
+                grey = np.nan_to_num(np.asarray(upright, np.float64), posinf=0.0, neginf=0.0)
+                white = next((white for white in (1.0, 255.0) if grey.max() <= white), 65535.0)
+                return photo_from_array(_eight_bit(grey, white), path.name)
             transparent = "A" in upright.getbands() or "transparency" in upright.info
             return photo_from_array(np.array(upright.convert("RGBA" if transparent else "RGB")), path.name)
 
@@ -130,8 +139,14 @@ def _too_many_pixels(name: str) -> PortraitError:
     return PortraitError(f"'{name}' has more than {MAXIMUM_MEGAPIXELS:g} megapixels; make it smaller first")
 
 
-def _eight_bit(grey: npt.NDArray[np.float64]) -> Bytes:
-    """Return (H, W, 3) of (H, W) greyscale in 0..1 or 0..65535."""
-    full = 1.0 if grey.max() <= 1.0 else 65535.0
-    levels = np.clip(np.nan_to_num(grey) / full * 255, 0, 255).round().astype(np.uint8)
+def _is_heic(path: Path) -> bool:
+    """Return whether the file begins as ISO/IEC 23008-12 pictures do: a box "ftyp" and the brand of a picture."""
+    with path.open("rb") as file:
+        start = file.read(12)
+    return start[4:8] == b"ftyp" and start[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif")
+
+
+def _eight_bit(grey: npt.NDArray[np.float64], white: float) -> Bytes:
+    """Return (H, W, 3) of (H, W) greyscale from 0 to ``white``."""
+    levels = np.clip(grey / white * 255, 0, 255).round().astype(np.uint8)
     return np.repeat(levels[:, :, None], 3, axis=2)
