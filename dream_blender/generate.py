@@ -38,6 +38,7 @@ class Generation:
         file: the .blend file that was open.
         progress: how far it is.
         curves: the result, once there is one.
+        note: what the server said of it; may be empty.
     """
 
     job: Job
@@ -52,6 +53,7 @@ class Generation:
     file: str
     progress: Progress
     curves: FaceCurves | None = None
+    note: str = ""
 
 
 active: dict[str, Generation] = {}
@@ -182,9 +184,10 @@ def key_generation(generation: Generation) -> Any:
     return action
 
 
-def keyed_message(character: Any, action: Any) -> str:
-    """Return what has been keyed on ``character`` and what was left out, in words."""
-    return ". ".join([f"Keyed '{action.name}'", *notes_on(character)])
+def keyed_message(character: Any, action: Any, note: str = "") -> str:
+    """Return what has been keyed on ``character``, what was left out, and the ``note`` of the server, in words."""
+    said = [f"{note[0].upper()}{note[1:]}"] if note else []
+    return ". ".join([f"Keyed '{action.name}'", *said, *notes_on(character)])
 
 
 def _empty_messages(generation: Generation) -> Done | Failed | None:
@@ -208,7 +211,7 @@ def run_blocking(generation: Generation) -> Any:
         time.sleep(_TICK)
     if isinstance(end, Failed):
         raise TakeError(end.message)
-    generation.curves = end.curves
+    generation.curves, generation.note = end.curves, end.note
     return key_generation(generation)
 
 
@@ -251,7 +254,7 @@ def _finish(generation: Generation, end: Done | Failed) -> None:
         last_message[name] = (end.message, not end.cancelled)
         active.pop(name)
         return
-    generation.curves = end.curves
+    generation.curves, generation.note = end.curves, end.note
     window = bpy.context.window_manager.windows[0]
     with bpy.context.temp_override(window=window):
         # Undo is asked for in so many words: an operator called from Python makes no undo step by itself.

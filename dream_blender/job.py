@@ -6,7 +6,7 @@ import queue
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ..blendshape_rigs.curves import CurvesError, FaceCurves, concatenate
 from .client import ServerClient, ServerError
@@ -24,9 +24,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class Done:
-    """A finished job and its curves."""
+    """A finished job, its curves, and what the server says of them; ``note`` may be empty."""
 
     curves: FaceCurves
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,11 @@ class Job:
         audio: the recording.
         options: the options of the request, without the protocol.
         messages: what happened, oldest first.
+        sending, doing: what is said while the recording is sent, and while the server works.
     """
+
+    sending: ClassVar[str] = "Sending the recording"
+    doing: ClassVar[str] = "Making the performance"
 
     client: ServerClient
     audio: Path
@@ -81,12 +86,16 @@ class Job:
             self.messages.put(Failed(str(error)))
 
     def _work(self) -> Done | Failed:
-        self.messages.put(Progress(0.0, "Sending the recording"))
-        job_id = self.client.submit(self.audio, self.options)
+        self.messages.put(Progress(0.0, self.sending))
+        job_id = self._submit()
         try:
             return self._follow(job_id)
         finally:
             self._forget(job_id)
+
+    def _submit(self) -> str:
+        """Send everything and return the job's id."""
+        return self.client.submit(self.audio, self.options)
 
     def _follow(self, job_id: str) -> Done | Failed:
         """Fetch curves as they are made, until the job ends."""
@@ -98,10 +107,10 @@ class Job:
                 parts.append(self.client.curves(job_id, fetched))
                 fetched += len(parts[-1])
             if status.state == "done" and fetched >= status.frames:
-                return Done(concatenate(parts))
+                return Done(concatenate(parts), status.message)
             if status.state in ("failed", "cancelled"):
                 return Failed(status.message or f"The server {status.state} the job")
-            waiting = "Waiting for the server" if status.state == "queued" else "Making the performance"
+            waiting = "Waiting for the server" if status.state == "queued" else self.doing
             self.messages.put(Progress(status.fraction, status.message or waiting))
             self._cancel.wait(_POLL_SECONDS)
         return Failed("Cancelled", cancelled=True)

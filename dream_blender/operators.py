@@ -71,7 +71,8 @@ class DREAMTALK_OT_key_finished_take(bpy.types.Operator):
             self.report({"WARNING"}, str(error))
             return {"CANCELLED"}
         character = bpy.data.objects[self.character]
-        generate.last_message[self.character] = (generate.keyed_message(character, action), False)
+        message = generate.keyed_message(character, action, generation.note)
+        generate.last_message[self.character] = (message, False)
         return {"FINISHED"}
 
 

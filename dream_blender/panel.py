@@ -219,6 +219,7 @@ class DREAMTALK_PT_files(Sidebar, bpy.types.Panel):
         action = take_of(generate.chosen_character(context))
         self.layout.label(text=action.name if action else "No take yet", icon="ACTION")
         self.layout.operator("dream_talk.import_curves", icon="IMPORT")
+        self.layout.operator("dream_talk.capture_face", icon="CAMERA_DATA")
         self.layout.operator("dream_talk.key_drawings", icon="OUTLINER_OB_GREASEPENCIL")
         column = self.layout.column(align=True)
         column.prop(settings, "export_format", text="")

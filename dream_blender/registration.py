@@ -8,6 +8,7 @@ import bpy
 
 from . import (
     avatar_options,
+    capture_operator,
     character_operators,
     drawings,
     generate,
@@ -40,6 +41,7 @@ CLASSES: tuple[Any, ...] = (
     operators.DREAMTALK_OT_start_server,
     operators.DREAMTALK_OT_stop_server,
     operators.DREAMTALK_OT_copy_command,
+    *capture_operator.CLASSES,
     *drawings.CLASSES,
     panel.DREAMTALK_PT_speak,
     panel.DREAMTALK_PT_mapping,

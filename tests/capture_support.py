@@ -38,6 +38,19 @@ def write_video(path: Path, frames: Pictures, fps: int) -> None:
         file.mux(stream.encode(None))
 
 
+def moving_photograph(frames: int, hidden: slice = slice(12, 16)) -> Pictures:
+    """Return pictures (240, 240, 3) of a photograph that moves to and fro; in the ``hidden`` ones nothing is seen."""
+    photographs = pytest.importorskip("skimage.data", reason="scikit-image has the test photograph")
+    photograph = photographs.astronaut()
+    pictures = []
+    for number in range(frames):
+        aside = round(12 * np.sin(number / 4))
+        pictures.append(np.ascontiguousarray(photograph[0:240, 100 + aside : 340 + aside]))
+    for picture in pictures[hidden]:
+        picture[:] = 128
+    return pictures
+
+
 def avatar_performance() -> FaceCurves:
     """Return a face that talks, smiles, blinks and moves its brows, each at its own times, on a turning head."""
     time = np.arange(AVATAR_FRAMES) / AVATAR_FPS
