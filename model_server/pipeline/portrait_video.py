@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from blendshape_rigs.curves import FaceCurves
 from model_server.audio.decode import open_audio
 from model_server.errors import ExportError
+from model_server.portrait.arrays import Bytes, Floats
 from model_server.portrait.badge import Badge
 from model_server.portrait.fit import FaceChoice
 from model_server.portrait.motion import take_activity
 from model_server.portrait.photo import read_photo
+from model_server.portrait.picture_sequence import PictureSequence
 from model_server.portrait.provenance import ContentSigner, provenance_tags
 from model_server.portrait.renderer import PortraitRenderer
 from model_server.portrait.strengths import PortraitStrengths
-from model_server.portrait.video import VideoWriter, whole_file
+from model_server.portrait.video import FrameQueue, VideoWriter, whole_file
 
 from .request import Progress
+
+OUTPUT_SUFFIXES = (".mp4", ".webm", ".png")
 
 _log = logging.getLogger(__name__)
 
@@ -49,55 +54,96 @@ def make_portrait_video(
     *,
     options: PortraitOptions = PortraitOptions(),
 ) -> None:
-    """Animate the face in a photograph and write an MP4 (H.264, AAC). Memory does not grow with length.
+    """Animate the face in a photograph and write a video with sound. Memory does not grow with length.
 
     Args:
         image_path: JPEG, PNG, WebP, TIFF or BMP with a face seen from the front.
         curves: the take; its second 0 is the recording's second 0. Head pose is relative to the photograph.
         audio_path: recording to lay under it, or None.
-        out_path: ends in ``.mp4``; written only when all went well.
+        out_path: ``.mp4`` (H.264, AAC), ``.webm`` (VP9, Opus) or ``.png``: a numbered sequence without sound, where
+            ``shot_####.png`` is ``shot_0001.png`` and so on. Written only when all went well. Without the background
+            it is ``.webm`` or ``.png``, whose pixels are transparent there.
         progress: called with the seconds done after each frame. May raise ``Cancelled`` to stop.
         options: choices that all have a default.
 
     Raises:
-        PortraitError: for an image that cannot be used.
+        PortraitError: for an image that cannot be used, or whose person cannot be told from the background when
+            that is to be left out.
         AudioError: for a recording that cannot be decoded.
         ExportError: for no frames, or an output that cannot be written.
         ConfigError: for half a configuration of signing, see ``model_server.portrait.provenance``.
         Cancelled: from ``progress``.
     """
     # 1. Check what is asked before the slow work.
-    if out_path.suffix.lower() != ".mp4":
-        raise ExportError(f"'{out_path.name}': portrait videos end in .mp4")
     if not len(curves):
         raise ExportError("the take has no frames")
     if audio_path is not None:
         open_audio(audio_path)
     signer = ContentSigner.from_environment()
+    _check_output(out_path, options.background, signer is not None)
     curves = options.strengths.apply(curves)
 
     # 2. Read the photograph; find and measure its face.
     renderer = PortraitRenderer(read_photo(image_path), choice=options.choice)
     for note in renderer.fit.notes:
         _log.warning(note)
-    badge = Badge(renderer.size) if options.badge else None
 
     # 3. How far the mouth follows the take instead of the photograph's own expression.
     activity = take_activity(curves.values, curves.fps)
 
-    # 4. Render and encode frame by frame.
+    # 4. Render frame by frame; encode in a thread beside it.
+    frames = _frames(renderer, curves, activity, options, progress)
+    tags, alpha = provenance_tags(curves), not options.background
+    if out_path.suffix.lower() == ".png":
+        with PictureSequence(out_path, tags) as pictures, FrameQueue(pictures.write) as queue:
+            for frame in frames:
+                queue.put(frame)
+        return
     with whole_file(out_path) as part:
-        tags = provenance_tags(curves)
-        with VideoWriter(part, renderer.size, curves.fps, audio_path, curves.start, tags) as video:
-            for i in range(len(curves)):
-                turn, move = curves.head_rotation[i], curves.head_translation[i]
-                frame = renderer.render(curves.values[i], turn, move, float(activity[i]))
-                if badge is not None:
-                    badge.draw(frame)
-                video.write(frame)
-                if progress:
-                    progress((i + 1) / curves.fps)
+        with (
+            VideoWriter(part, renderer.size, curves.fps, audio_path, curves.start, tags, alpha=alpha) as video,
+            FrameQueue(video.write) as queue,
+        ):
+            for frame in frames:
+                queue.put(frame)
 
         # 5. Sign the finished file before it takes its place.
         if signer is not None:
             signer.sign(part)
+
+
+def _frames(
+    renderer: PortraitRenderer,
+    curves: FaceCurves,
+    activity: Floats,
+    options: PortraitOptions,
+    progress: Progress | None,
+) -> Iterator[Bytes]:
+    """Yield the finished frames (H, W, 3 or 4) of a take."""
+    render = renderer.render if options.background else renderer.render_person
+    badge = Badge(renderer.size) if options.badge else None
+    for i in range(len(curves)):
+        turn, move = curves.head_rotation[i], curves.head_translation[i]
+        frame = render(curves.values[i], turn, move, float(activity[i]))
+        if badge is not None:
+            badge.draw(frame)
+        yield frame
+        if progress:
+            progress((i + 1) / curves.fps)
+
+
+def _check_output(out_path: Path, background: bool, signed: bool) -> None:
+    """Refuse what cannot be written.
+
+    Raises:
+        ExportError: for another suffix, an MP4 without a background, or a signed file that is no MP4.
+    """
+    suffix = out_path.suffix.lower()
+    if suffix not in OUTPUT_SUFFIXES:
+        raise ExportError(f"'{out_path.name}': portrait videos end in .mp4 or .webm, picture sequences in .png")
+    if suffix == ".mp4" and not background:
+        raise ExportError(
+            f"'{out_path.name}': an MP4 cannot be transparent; write .webm or .png, or keep the background"
+        )
+    if suffix != ".mp4" and signed:
+        raise ExportError(f"'{out_path.name}': only .mp4 is signed; write .mp4, or unset the certificate")

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.linalg import cg
 
-from .arrays import Bytes, Floats, Ints
+from .arrays import Bytes, Floats, Reals
 from .fit import PortraitFit, without_native_noise
 from .photo import Photo
+
+Flags = npt.NDArray[np.bool_]
+Indices = npt.NDArray[np.int64]
 
 _CROPS = (2.2, 3.2)  # face widths on each side of the face that the network sees besides the whole picture
 _WORKING_FACE = 240.0  # pixels of face width at which edges are refined
@@ -126,7 +130,7 @@ def _refined(pixels: Bytes, coarse: Floats, face_width: float) -> Floats:
     return np.asarray(alpha, np.float32)
 
 
-def closed_form_matte(image: Floats, known: Floats, unknown: Ints, prior: Floats) -> Floats:
+def closed_form_matte(image: Floats, known: Floats, unknown: Flags, prior: Floats) -> Floats:
     """Return (H, W) float32 in [0, 1], the opacity that the colours of ``image`` ask for.
 
     Method: Levin, Lischinski, Weiss, "A closed-form solution to natural image matting" (2008).
@@ -151,7 +155,7 @@ def closed_form_matte(image: Floats, known: Floats, unknown: Ints, prior: Floats
     return alpha
 
 
-def _matting_laplacian(image: Floats, index: Ints, known: Floats) -> tuple[Ints, Ints, Floats, Floats]:
+def _matting_laplacian(image: Floats, index: Indices, known: Floats) -> tuple[Indices, Indices, Reals, Reals]:
     """Return row, column and value of the Laplacian's entries among unknown pixels, and the known ones' share."""
     width = index.shape[1]
     touched = cv2.dilate((index >= 0).astype(np.uint8), np.ones((3, 3), np.uint8))

@@ -1,13 +1,18 @@
-"""Writes MP4: H.264 picture, AAC sound from any recording, provenance in the metadata, in constant memory."""
+"""Writes MP4 (H.264, AAC) and WebM (VP9 with or without alpha, Opus) with sound from any recording.
+
+Memory is constant, provenance lies in the metadata.
+"""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from queue import Queue
+from threading import Thread
 from typing import Any
 
 import av
@@ -19,7 +24,10 @@ from .arrays import Bytes, Floats
 
 SOUND_RATE = 48_000
 _SOUND_BITS = 160_000
-_QUALITY = "18"  # x264's constant rate factor: visually close to the frames
+# Constant rate factors that are visually close to the frames; VP9 has another scale than x264.
+_H264 = {"crf": "18", "preset": "veryfast"}
+_VP9 = {"crf": "24", "b": "0", "deadline": "realtime", "cpu-used": "6", "row-mt": "1", "auto-alt-ref": "0"}
+_WAITING_FRAMES = 4
 _GAP_SECONDS = 0.05  # timestamps jitter by milliseconds; a real gap is a lost packet or more
 _BT709, _LIMITED_RANGE = 1, 1
 # FFmpeg also reads playlists, which may name any other file or address. Only plain containers are let in.
@@ -53,15 +61,16 @@ def whole_file(out: Path) -> Iterator[Path]:
 
 
 class VideoWriter:
-    """An open MP4 file. Use as a context manager; leaving it without an error finishes the file.
+    """An open MP4 or WebM file. Use as a context manager; leaving it without an error finishes the file.
 
     Args:
-        path: file to write.
+        path: file to write; ``.webm`` is WebM, anything else MP4.
         size: width and height in pixels, both even.
         fps: frames per second.
         sound: a recording whose time zero is the video's time ``-sound_start``, or None.
         sound_start: seconds of the recording at the first frame; below zero the sound comes later.
-        metadata: MP4 tags such as title, comment and description.
+        metadata: tags such as title, comment and description.
+        alpha: frames are RGBA and their transparency is kept; WebM only.
 
     Raises:
         AudioError: when ``sound`` cannot be decoded.
@@ -75,22 +84,26 @@ class VideoWriter:
         sound: Path | None = None,
         sound_start: float = 0.0,
         metadata: Mapping[str, str] | None = None,
+        alpha: bool = False,
     ) -> None:
+        webm = path.suffix.lower() == ".webm"
         self._rate = Fraction(fps).limit_denominator(100_000)
         self._blocks = sound_blocks(sound, sound_start) if sound else None
         first = next(self._blocks, None) if self._blocks else None
-        self._file = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
+        muxer, movflags = ("webm", {}) if webm else ("mp4", {"movflags": "+faststart"})
+        self._file = av.open(str(path), "w", format=muxer, options=movflags)
         self._file.metadata.update(metadata or {})
-        self._video: Any = self._file.add_stream("libx264", rate=self._rate)
+        self._video: Any = self._file.add_stream("libvpx-vp9" if webm else "libx264", rate=self._rate)
         self._video.width, self._video.height = size
-        self._video.pix_fmt = "yuv420p"
-        self._video.options = {"crf": _QUALITY, "preset": "veryfast"}
+        self._input, self._video.pix_fmt = ("rgba", "yuva420p") if alpha else ("rgb24", "yuv420p")
+        self._video.options = _VP9 if webm else _H264
         context = self._video.codec_context
         context.colorspace = context.color_primaries = context.color_trc = _BT709
         context.color_range = _LIMITED_RANGE
         self._sound: Any = None
         if first is not None:
-            self._sound = self._file.add_stream("aac", rate=SOUND_RATE, layout=_layout(first))
+            codec = "libopus" if webm else "aac"
+            self._sound = self._file.add_stream(codec, rate=SOUND_RATE, layout=_layout(first))
             self._sound.bit_rate = _SOUND_BITS
         self._waiting = first
         self._frames = self._samples = 0
@@ -106,9 +119,9 @@ class VideoWriter:
             self._file.close()
 
     def write(self, frame: Bytes) -> None:
-        """Append one frame (H, W, 3) uint8 RGB and the sound up to its end."""
-        picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
-        picture = picture.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+        """Append one frame (H, W, 3) uint8 RGB, or RGBA for a video with alpha, and the sound up to its end."""
+        picture = av.VideoFrame.from_ndarray(frame, format=self._input)
+        picture = picture.reformat(format=self._video.pix_fmt, dst_colorspace="ITU709", dst_color_range="MPEG")
         picture.pts, picture.time_base = self._frames, 1 / self._rate
         self._file.mux(self._video.encode(picture))
         self._frames += 1
@@ -132,6 +145,50 @@ class VideoWriter:
         self._file.mux(self._video.encode(None))
         if self._sound is not None:
             self._file.mux(self._sound.encode(None))
+
+
+class FrameQueue:
+    """Hands frames to a writer in a thread of its own, so that encoding runs beside rendering.
+
+    A few frames wait at most. Use as a context manager; leaving it waits until all are written.
+
+    Args:
+        write: takes one frame; called from that thread alone, in order.
+    """
+
+    def __init__(self, write: Callable[[Bytes], None]) -> None:
+        self._write = write
+        self._frames: Queue[Bytes | None] = Queue(_WAITING_FRAMES)
+        self._error: BaseException | None = None
+        self._thread = Thread(target=self._work, name="portrait frames", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> FrameQueue:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._frames.put(None)
+        self._thread.join()
+        if kind is None:
+            self._check()
+
+    def put(self, frame: Bytes) -> None:
+        """Append a frame; it must not be changed afterwards. Raises what writing an earlier one raised."""
+        self._check()
+        self._frames.put(frame)
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _work(self) -> None:
+        while (frame := self._frames.get()) is not None:
+            if self._error is not None:
+                continue  # the rest is taken from the queue so that nobody waits
+            try:
+                self._write(frame)
+            except BaseException as error:  # noqa: BLE001 - handed to the thread that renders
+                self._error = error
 
 
 def _layout(block: Floats) -> str:

@@ -51,13 +51,15 @@ class MeshWarp:
         level = np.where(sound, np.where(self._is_hole, 1, 2), 0)
         order = np.lexsort((depth[self.triangles].mean(axis=1), level))
         affine = self._affine(corners, sound)
-        column, row = self._coarse(affine, corners, order)
-        area, corner = self._detailed_area(vertices)
-        if column[area].size:
-            low, high = corners.min(axis=1) - corner, corners.max(axis=1) - corner
-            height, width = column[area].shape
-            inside = (high >= 0).all(axis=1) & (low[:, 0] < width) & (low[:, 1] < height)
-            ids = _rasterised(corners - corner, order[inside[order]], (height, width))
+        area, first = self._detailed_area(vertices)
+        low, high = corners.min(axis=1) - first, corners.max(axis=1) - first
+        limit = np.array([area[1].stop - area[1].start, area[0].stop - area[0].start])
+        # A triangle well inside the detailed area is not seen in the coarse map.
+        within = ((low > _COARSE) & (high < limit - _COARSE)).all(axis=1)
+        column, row = self._coarse(affine, corners, order[~within[order]])
+        if limit.min() > 0:
+            near = ((high >= 0) & (low < limit)).all(axis=1)
+            ids = _rasterised(corners - first, order[near[order]], (int(limit[1]), int(limit[0])))
             x, y = self._x[:, area[1]], self._y[area[0]]
             column[area], row[area] = _mapped(affine[:3], ids, x, y), _mapped(affine[3:], ids, x, y)
         return column, row
@@ -104,10 +106,10 @@ class MeshWarp:
 
 def _rasterised(corners: Floats, order: Ints, size: tuple[int, int]) -> npt.NDArray[np.int16]:
     """Return (H, W) the number of the last triangle in ``order`` that covers each pixel."""
-    fixed = np.round(corners * (1 << _SUBPIXEL_BITS)).astype(np.int32)
+    fixed = np.round(corners[order] * (1 << _SUBPIXEL_BITS)).astype(np.int32)
     ids = np.zeros(size, np.int16)
-    for index in order.tolist():
-        cv2.fillConvexPoly(ids, fixed[index], index, cv2.LINE_8, _SUBPIXEL_BITS)
+    for index, polygon in zip(order.tolist(), list(fixed), strict=True):
+        cv2.fillConvexPoly(ids, polygon, index, cv2.LINE_8, _SUBPIXEL_BITS)
     return ids
 
 
