@@ -18,7 +18,7 @@ from blendshape_rigs.face_mesh import LANDMARKS
 from .arrays import Bytes, Floats, Ints
 from .eyes_shape import smooth_step, warmth
 from .fit import PortraitFit
-from .topology import EYE_LOOPS, face_triangles
+from .topology import EYE_LOOPS, LOWER_LID_RINGS, UPPER_LID_RINGS, face_triangles
 
 # Pictures of the eyes are compared at one size: the outer corners of the eyes lie here.
 _SIZE = (180, 280)
@@ -152,7 +152,7 @@ def _bridge(small: Floats, points: Floats) -> tuple[Bytes, float]:
     step = np.abs(np.diff(np.median(strip, axis=1), axis=0)).max(axis=1) / max(float(strip.mean()), 20.0)
     peak = int(step.argmax())
     near = np.abs(np.arange(len(step)) - peak) < 14
-    strong = np.nonzero((step > 0.4 * step[peak]) & near)[0]
+    strong = np.nonzero((step >= 0.4 * step[peak]) & near)[0]
     mask = np.zeros(_SIZE, np.uint8)
     top, bottom = int(rows[strong[0]]) - 1, int(np.ceil(rows[strong[-1] + 1])) + 1
     mask[max(top, 0) : bottom, int(middle[0] - 0.42 * span) : int(middle[0] + 0.42 * span)] = 1
@@ -162,14 +162,19 @@ def _bridge(small: Floats, points: Floats) -> tuple[Bytes, float]:
 def _glare(small: Floats, lens: Bytes, points: Floats) -> Bytes:
     """Return a mask of pale light on the lenses that is no white of an eye."""
     eyes = np.zeros(_SIZE, np.uint8)
-    for loop in EYE_LOOPS:
-        cv2.fillPoly(eyes, [np.round(points[list(loop)]).astype(np.int32)], 1)
-    skin = (lens > 0) & (cv2.dilate(eyes, np.ones((9, 9), np.uint8)) == 0)
+    for upper, lower in zip(UPPER_LID_RINGS, LOWER_LID_RINGS, strict=True):
+        cv2.fillPoly(eyes, [np.round(points[list(upper[1] + lower[1][::-1])]).astype(np.int32)], 1)
+    skin = (lens > 0) & (eyes == 0)
     if not skin.any():
         return np.zeros(_SIZE, np.uint8)
     tint, brightness = warmth(small), small.mean(axis=2)
     usual_tint, usual = float(np.median(tint[skin])), float(np.median(brightness[skin]))
-    pale = skin & (brightness > _GLARE * usual) & (tint < 0.5 * usual_tint)
+    pale = (lens > 0) & (brightness > _GLARE * usual) & (tint < 0.5 * usual_tint)
+    count, parts = cv2.connectedComponents(pale.astype(np.uint8))
+    # What lies mostly within the lids is the white of an eye.
+    for part in range(1, count):
+        if eyes[parts == part].mean() > 0.5:
+            pale[parts == part] = False
     return np.asarray(cv2.dilate(pale.astype(np.uint8), np.ones((3, 3), np.uint8)), np.uint8)
 
 
