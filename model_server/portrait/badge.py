@@ -57,8 +57,8 @@ def _drawn(text: str, letter: float) -> tuple[Floats, Floats]:
     plate = np.zeros((height, width), np.float32)
     radius = height // 2 - 1
     for inset, value in ((0, _EDGE_OPACITY), (line, _PLATE_OPACITY)):
-        ends = [(radius, height // 2), (width - 1 - radius, height // 2)]
-        cv2.line(plate, *ends, value, 2 * (radius - inset))
+        left, right = (radius, height // 2), (width - 1 - radius, height // 2)
+        cv2.line(plate, left, right, value, 2 * (radius - inset))
     edge = (plate == np.float32(_EDGE_OPACITY)).astype(np.float32)
     letters = np.zeros((height, width), np.uint8)
     cv2.putText(letters, text, ((width - wide) // 2, (height + high) // 2), _FONT, scale, 255, thickness, cv2.LINE_AA)

@@ -222,7 +222,7 @@ def _placed_face(points: Floats, photo: Photo, rig: LandmarkRig) -> Floats:
     flat = with_irises(points) * [1, -1]
     depth = camera_rest(flat[:LANDMARKS], rig)[:, 2]
     irises = [np.full(5, depth[list(EYE_LOOPS[side])].mean()) for side in (1, 0)]
-    return np.concatenate([flat, np.concatenate([depth, *irises])[:, None]], axis=1).astype(np.float32)
+    return np.asarray(np.concatenate([flat, np.concatenate([depth, *irises])[:, None]], axis=1), np.float32)
 
 
 def with_irises(points: Reals) -> Reals:
@@ -250,7 +250,7 @@ def camera_rest(seen: Reals, rig: LandmarkRig) -> Floats:
     rotation = np.vstack([rows, np.cross(rows[0], rows[1])])
     laid = stretch.mean() * (model - centre) @ rotation.T
     laid[:, :2] += middle
-    return laid.astype(np.float32)
+    return np.asarray(laid, np.float32)
 
 
 def detect_faces(pixels: Bytes) -> list[Floats]:

@@ -225,7 +225,7 @@ def _moved(mesh: npt.NDArray[np.float64], points: dict[int, Reals], rig: Landmar
         shift = RBFInterpolator(np.stack(places), shift, kernel="thin_plate_spline", degree=1)(mesh)
     else:
         shift = np.broadcast_to(shift.mean(axis=0), mesh.shape) if len(places) else np.zeros_like(mesh)
-    moved = mesh + shift
+    moved: npt.NDArray[np.float64] = mesh + shift
     for row in set(_IRISES) & set(points):
         moved[row : row + 5] += points[row] - moved[row]
     return moved

@@ -7,6 +7,7 @@ first, and ``DREAMTALK_C2PA_KEY``, its private key without a password.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 from dataclasses import dataclass
@@ -89,8 +90,7 @@ class ContentSigner:
             ConfigError: when the certificate is not fit for signing content.
             ExportError: when the file could not be signed.
         """
-        import c2pa
-
+        c2pa: Any = importlib.import_module("c2pa")
         manifest = _manifest(path.suffix.lower(), source_type(neural=neural))
         signed = path.with_name(f"{path.stem}-signed{path.suffix}")
         try:
