@@ -19,7 +19,7 @@ from .topology import IRIS_CENTRES, LOWER_LID_RINGS, UPPER_LID_RINGS
 # Radians at a full eyeLook shape, as the proxy avatar's eyeballs turn.
 _SIDEWAYS, _UP, _DOWN = np.radians([30.0, 24.0, 28.0])
 _WIDEST = 1.45  # of the avatar's opening at rest: eyes open so far in the photograph open no further
-_CHEEKS = (50, 280)
+_CALM_SKIN = (50, 280, 205, 425, 151, 108, 337)  # cheeks and forehead
 
 
 class EyeRig:
@@ -75,10 +75,10 @@ def _eye_of(photo: Photo, fit: PortraitFit, side: int, shape: EyeShape, front: F
 
 
 def _grain(photo: Photo, fit: PortraitFit, size: tuple[int, ...]) -> Floats:
-    """Return (h, w) float32: the fine structure of the calmer cheek, laid side by side."""
+    """Return (h, w) float32: the fine structure of the calmest skin of the face, laid side by side."""
     half = max(4, int(0.07 * fit.face_width))
     patches = []
-    for x, y in np.round(fit.points[list(_CHEEKS)]).astype(int):
+    for x, y in np.round(fit.points[list(_CALM_SKIN)]).astype(int):
         patch = photo.pixels[max(0, y - half) : y + half, max(0, x - half) : x + half].astype(np.float32)
         if min(patch.shape[:2]) >= 4:
             level = patch.mean(axis=2)
@@ -86,5 +86,7 @@ def _grain(photo: Photo, fit: PortraitFit, size: tuple[int, ...]) -> Floats:
     if not patches:
         return np.zeros(size, np.float32)
     calm = min(patches, key=lambda patch: float(patch.std()))
+    # A mole, a hair or the rim of glasses is no grain.
+    calm = np.clip(calm, *np.percentile(calm, [3, 97]))
     room = [max(0, wanted - have) for wanted, have in zip(size, calm.shape, strict=True)]
     return np.asarray(np.pad(calm, [(0, room[0]), (0, room[1])], "symmetric")[: size[0], : size[1]], np.float32)

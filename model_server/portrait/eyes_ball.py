@@ -39,6 +39,8 @@ class Eyeball:
         # Lashes and the lids' wet edges are no part of the eyeball.
         inside = np.minimum(shape.v - shape.upper - 0.045 * shape.width, shape.lower - shape.v - 0.02 * shape.width)
         self.known = smooth_step(inside / max(1.0, 0.03 * shape.width) + 0.5)
+        # Where lids leave the eye, their old edges and shadows must not stay behind.
+        self._clear = smooth_step((inside - 0.04 * shape.width) / max(1.0, 0.03 * shape.width) + 0.5)
         colour, glint = self._clean_iris(crop)
         self._texture = np.concatenate([colour, np.ones_like(away)[:, :, None]], axis=2)
         self._glint = glint
@@ -58,7 +60,7 @@ class Eyeball:
         made = self._composed(gaze)
         depth = (self._shape.v - upper) / (0.16 * self._shape.width)
         made *= (1 - 0.28 * np.exp(-np.square(np.maximum(depth, 0))))[:, :, None]
-        own = ((1 - turned) * (1 - widened * (1 - self.known)))[:, :, None]
+        own = ((1 - turned) * (1 - widened * (1 - self._clear)))[:, :, None]
         return np.asarray(made + (self._photo - made) * own, np.float32)
 
     def _composed(self, gaze: tuple[float, float]) -> Floats:

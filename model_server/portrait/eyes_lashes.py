@@ -89,7 +89,9 @@ class Lashes:
         if not band.any():
             return np.zeros_like(level), np.asarray(0.5 * skin.mean(axis=(0, 1)), np.float32)
         dark = float(np.percentile(brightness[band], 6))
-        cover = np.clip((level - brightness) / np.maximum(level - dark, 40) * 1.15 - 0.12, 0, 1)
+        # Single lashes at the outer corner are fainter than the line along the lid.
+        gain = 1.15 + 1.2 * smooth_step((shape.outward - 0.8) / 0.2)
+        cover = np.clip((level - brightness) / np.maximum(level - dark, 40) * gain - 0.12, 0, 1)
         # Lashes are longest at the outer corner, reach past it and hang below.
         reach = _REACH * width * (1 + 0.7 * smooth_step((shape.outward - 0.55) / 0.4))
         window = smooth_step((reach - height) / (0.05 * width)) * smooth_step((height + 1.5) / 1.5)

@@ -72,9 +72,8 @@ class Lids:
 
         drawn_out = smooth_step((stretch - 1.1) / 1.5)
         on_lid = smooth_step((shape.v - fold) / np.maximum(0.45 * (place.upper - fold), 1))
-        on_lid *= shape.v < place.upper + 1
         in_fold = 0.6 * place.closing * smooth_step((shape.v - fold) / (0.1 * shape.width) + 0.5)
-        weight = drawn_out * np.maximum(on_lid, in_fold)
+        weight = drawn_out * np.maximum(on_lid, in_fold) * (shape.v < place.upper + 1)
         skin += (self._lid_at(place, fold, fall) - skin) * weight[:, :, None]
         if place.squint > 0:
             skin *= self._swelling(place)[:, :, None]

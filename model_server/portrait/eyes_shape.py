@@ -8,13 +8,13 @@ from functools import lru_cache
 import cv2
 import numpy as np
 from scipy.interpolate import PchipInterpolator
-from scipy.ndimage import gaussian_filter1d, grey_closing, maximum_filter1d
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d, median_filter
 
 from .arrays import Floats
 
-_WHITE_REACH = 0.14  # of the eye's width: how far the white may lie past the measured margins
+_WHITE_REACH = 0.11  # of the eye's width: how far the white may lie past the measured margins
 _IRIS_GAP = 0.55  # of the eye's width: the most that an iris keeps two whites apart
-_LEAST_SKIN_WARMTH = 0.12
+_LEAST_SKIN_WARMTH = 0.06  # of the skin for its colour to tell anything
 _SIDEWAYS, _BELOW = 0.15, 0.05  # of the eye's width: how far the painted area reaches past the lid rings
 
 
@@ -128,8 +128,8 @@ def with_seen_white(shape: EyeShape, crop: Floats) -> EyeShape:
     if skin < _LEAST_SKIN_WARMTH:
         return shape
     level = float(np.median(crop[lid].mean(axis=1)))
-    white = (tint < 0.45 * skin) & (crop.mean(axis=2) > 0.7 * level)
-    white &= (shape.v > shape.upper - reach) & (shape.v < shape.lower + 0.5 * reach)
+    white = (tint < 0.4 * skin) & (crop.mean(axis=2) > 0.75 * level)
+    white &= (shape.v > shape.upper - reach) & (shape.v < shape.lower + 0.35 * reach)
     white &= (shape.u > -0.5 * reach) & (shape.u < shape.width + reach)
     opening = (shape.v > shape.upper) & (shape.v < shape.lower)
     count, parts = cv2.connectedComponents((white | opening).astype(np.uint8), connectivity=4)
@@ -141,19 +141,18 @@ def with_seen_white(shape: EyeShape, crop: Floats) -> EyeShape:
     np.maximum.at(highest, column[inside], (shape.upper - shape.v)[inside] + 0.5)
     np.maximum.at(lowest, column[inside], (shape.v - shape.lower)[inside] + 0.5)
     where = np.clip(shape.u + reach, 0, bins - 1)
-    spread = max(0.7, 0.02 * shape.width)
-    # The iris hides how high the lid goes between two whites.
-    middle = slice(int(reach) + 1, int(reach + shape.width))
-    highest[middle] = grey_closing(highest[middle], size=int(_IRIS_GAP * shape.width) + 1)
     sides = []
-    for side in (highest, lowest):
-        smooth = gaussian_filter1d(maximum_filter1d(np.minimum(side, reach), 3), spread)
+    for side, spread in ((highest, 0.04), (lowest, 0.1)):
+        near = maximum_filter1d(median_filter(np.minimum(side, reach), 3), 3)
+        smooth = gaussian_filter1d(near, max(0.7, spread * shape.width))
         smooth[[0, -1]] = 0
         sides.append(np.interp(where, np.arange(bins), smooth))
     raised, lowered = sides
-    upper, lower = np.float32(shape.upper - raised), np.float32(shape.lower + lowered)
-    fold = np.minimum(shape.fold, upper - 0.05 * shape.width)
-    return replace(shape, upper=upper, lower=lower, gap=lower - upper, fold=np.float32(fold))
+    upper, lower = shape.upper - raised, shape.lower + lowered
+    fold = np.minimum(shape.fold, upper - 0.07 * shape.width)
+    top = np.minimum(shape.top, fold - 0.08 * shape.width)
+    moved = [np.asarray(part, np.float32) for part in (upper, lower, lower - upper, fold, top)]
+    return replace(shape, **dict(zip(("upper", "lower", "gap", "fold", "top"), moved, strict=True)))
 
 
 def warmth(colour: Floats) -> Floats:

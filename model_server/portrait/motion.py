@@ -98,11 +98,13 @@ class PortraitMotion:
     def expression(self, values: Floats, activity: float) -> Floats:
         """Return (V, 3) float32 pixels of the mesh with the expression alone."""
         drive = self.fit.drive(values, activity)
+        # Lids and gaze are painted on the resting picture; no vertex follows them.
+        drive[_LIDS] = 0
         offset = self.fit.scale * self.rig.move(drive) @ self.fit.rotation.T
         placed = self.fit.landmarks[:LANDMARKS] + offset
         self._meet_lips(placed, values, activity)
         for side in (0, 1):
-            self._keep_eyes(placed, drive, side)
+            self._keep_eyes(placed, side)
         offset = placed - self.fit.landmarks[:LANDMARKS]
         if self._free is not None:
             offset *= self._free
@@ -173,15 +175,13 @@ class PortraitMotion:
             for follow, ring in zip(_LIP_FOLLOW, rings, strict=True):
                 placed[list(ring), :2] += share * follow * correction[:, None] * self._up
 
-    def _keep_eyes(self, placed: Floats, values: Floats, side: int) -> None:
-        """Leave the eye where it is in the skull: its lids are painted, and brows and cheeks move around it."""
-        shape = values.copy()
-        shape[_LIDS] = 0
-        around = self.fit.scale * self.rig.move(shape) @ self.fit.rotation.T
-        rest = self.fit.landmarks[:LANDMARKS, :2]
+    def _keep_eyes(self, placed: Floats, side: int) -> None:
+        """Leave the eye where it is in the skull; brows and cheeks move around it."""
+        rest, around = self.fit.landmarks[:LANDMARKS], placed.copy()
         for rings, follow in ((UPPER_LID_RINGS, _BROW_FOLLOW), (LOWER_LID_RINGS, _CHEEK_FOLLOW)):
             for share, ring in zip(follow, rings[side], strict=True):
-                placed[list(ring), :2] = rest[list(ring)] + share * around[list(ring), :2]
+                row = list(ring)
+                placed[row] = rest[row] + share * (around[row] - rest[row])
         self._limit_brow(placed, side)
 
     def _limit_brow(self, placed: Floats, side: int) -> None:
