@@ -123,7 +123,7 @@ def read_clip(path: Path) -> Arrays:
             if sum(info.file_size for info in archive.zip.infolist()) > _LARGEST_FILE:
                 raise ConfigError(f"'{path}' is larger than {_LARGEST_FILE >> 30} GiB; that is no clip of faces")
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile, AttributeError) as error:
+    except (OSError, ValueError, zipfile.BadZipFile, TypeError) as error:
         raise ConfigError(f"'{path}' is no file of clips; make it with 'dreamtalk corpus heads' or 'faces'") from error
     frames, rotation = arrays.get("frames"), arrays.get("rotation")
     if frames is None or frames.ndim != 4 or frames.dtype != np.uint8 or len(frames) < 2:
