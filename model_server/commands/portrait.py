@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,6 @@ from .progress import progress_bar, spinner
 if TYPE_CHECKING:
     from blendshape_rigs.curves import FaceCurves
     from model_server.pipeline.portrait_video import PortraitOptions
-    from model_server.portrait.fit import FaceChoice
 
 SUMMARY = "Make a portrait photograph speak a recording, as a video with sound."
 EXAMPLE = """dreamtalk portrait line.wav me.jpg --emotion happy -o line.mp4
@@ -26,6 +26,7 @@ EXAMPLE = """dreamtalk portrait line.wav me.jpg --emotion happy -o line.mp4
   dreamtalk portrait --drive video.mp4 me.jpg -o out.mp4
   dreamtalk portrait --write-landmarks points.json drawing.png
   dreamtalk portrait line.wav drawing.png --landmarks points.json -o line.mp4"""
+_SUFFIXES = (".mp4", ".webm", ".png")
 _FPS = 25.0
 _STRENGTHS = {
     "head": "the head's turns and movements; 0 holds it still",
@@ -64,10 +65,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     output = parser.add_argument(
         "-o",
         "--output",
-        type=options.output((".mp4",)),
+        type=options.output(_SUFFIXES),
         required=True,
         metavar="OUT",
-        help="file to write: .mp4",
+        help="video to write: .mp4 or .webm; or pictures: shot_####.png is shot_0001.png and so on",
     )
     parser.add_argument(
         "--curves",
@@ -102,6 +103,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write the landmarks of IMAGE, to be corrected by hand for --landmarks, and no video",
     )
     parser.add_argument("--badge", action="store_true", help='put an "AI-generated" mark in a corner of the picture')
+    parser.add_argument(
+        "--no-background",
+        dest="background",
+        action="store_false",
+        help="leave out what is behind the person: transparent .webm or .png",
+    )
+    parser.add_argument(
+        "--neural",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="draw with a Face-vid2vid checkpoint of your own instead; see docs/portraits.md",
+    )
     options.add_json_option(parser)
 
 
@@ -117,8 +130,9 @@ def run(arguments: argparse.Namespace) -> int:
         return _write_landmarks(arguments)
     out: Path = arguments.output
     audio, take, drive = arguments.audio, arguments.curves, arguments.drive
-    inputs = (audio, image, take, drive, arguments.style, arguments.phones, arguments.landmarks)
-    with finished_output(out, *inputs) as scratch:
+    inputs = (audio, image, take, drive, arguments.style, arguments.phones, arguments.landmarks, arguments.neural)
+    # Pictures are many files, which their writer puts in place all at once.
+    with nullcontext(out) if out.suffix.lower() == ".png" else finished_output(out, *inputs) as scratch:
         chosen = _options(arguments)
         curves = _curves(arguments)
         sound = drive if audio is None and drive is not None and _has_sound(drive) else audio
@@ -148,6 +162,10 @@ def _check_usage(arguments: argparse.Namespace) -> None:
             )
     if arguments.landmarks and arguments.face:
         fail("--landmarks says where the face is; leave out --face")
+    if arguments.output is not None and arguments.output.suffix.lower() == ".mp4" and not arguments.background:
+        fail("an .mp4 cannot be transparent; write .webm or .png with --no-background")
+    if arguments.neural and not arguments.background:
+        fail("--neural draws the background too; leave out --no-background")
     if arguments.landmarks and arguments.write_landmarks:
         fail("--write-landmarks looks for the face itself; leave out --landmarks")
 
@@ -179,24 +197,24 @@ def _has_sound(video: Path) -> bool:
 
 
 def _options(arguments: argparse.Namespace) -> PortraitOptions:
-    from model_server.pipeline.portrait_video import PortraitOptions
-    from model_server.portrait.strengths import PortraitStrengths
-
-    strengths = PortraitStrengths(**{name: getattr(arguments, name) for name in _STRENGTHS})
-    return PortraitOptions(strengths, _choice(arguments), arguments.badge)
-
-
-def _choice(arguments: argparse.Namespace) -> FaceChoice:
+    """Return what is chosen; a photograph that cannot be used and a wrong configuration are told before slow work."""
     from blendshape_rigs.avatar import load_proxy_avatar
-    from model_server.portrait.fit import FaceChoice
+    from model_server.pipeline.portrait_video import PortraitOptions
+    from model_server.portrait.fit import FaceChoice, fit_portrait
     from model_server.portrait.landmark_file import read_landmarks
     from model_server.portrait.photo import read_photo
+    from model_server.portrait.provenance import ContentSigner
     from model_server.portrait.rig import LandmarkRig
+    from model_server.portrait.strengths import PortraitStrengths
 
-    if arguments.landmarks is None:
-        return FaceChoice(None if arguments.face is None else arguments.face - 1)
-    rig = LandmarkRig.from_avatar(load_proxy_avatar())
-    return FaceChoice(landmarks=read_landmarks(arguments.landmarks, read_photo(arguments.image), rig))
+    ContentSigner.from_environment()
+    photo, rig = read_photo(arguments.image), LandmarkRig.from_avatar(load_proxy_avatar())
+    choice = FaceChoice(None if arguments.face is None else arguments.face - 1)
+    if arguments.landmarks is not None:
+        choice = FaceChoice(landmarks=read_landmarks(arguments.landmarks, photo, rig))
+    fit_portrait(photo, rig, choice)
+    strengths = PortraitStrengths(**{name: getattr(arguments, name) for name in _STRENGTHS})
+    return PortraitOptions(strengths, choice, arguments.badge, arguments.background, arguments.neural)
 
 
 def _write_landmarks(arguments: argparse.Namespace) -> int:

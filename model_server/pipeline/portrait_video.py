@@ -6,10 +6,11 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from blendshape_rigs.curves import FaceCurves
 from model_server.audio.decode import open_audio
-from model_server.errors import ExportError
+from model_server.errors import ConfigError, ExportError
 from model_server.portrait.arrays import Bytes, Floats
 from model_server.portrait.badge import Badge
 from model_server.portrait.fit import FaceChoice
@@ -22,6 +23,9 @@ from model_server.portrait.strengths import PortraitStrengths
 from model_server.portrait.video import FrameQueue, VideoWriter, whole_file
 
 from .request import Progress
+
+if TYPE_CHECKING:
+    from model_server.portrait.neural import NeuralRenderer
 
 OUTPUT_SUFFIXES = (".mp4", ".webm", ".png")
 
@@ -37,12 +41,14 @@ class PortraitOptions:
         choice: which face of the photograph, or where it is; None is the largest that is found.
         badge: True puts a small "AI-generated" mark in a corner of every frame.
         background: False leaves out what lies behind the person; the output is then transparent there.
+        neural: a Face-vid2vid checkpoint to draw with instead; the background is then drawn too.
     """
 
     strengths: PortraitStrengths = field(default_factory=PortraitStrengths)
     choice: FaceChoice | None = None
     badge: bool = False
     background: bool = True
+    neural: Path | None = None
 
 
 def make_portrait_video(
@@ -71,10 +77,14 @@ def make_portrait_video(
             that is to be left out.
         AudioError: for a recording that cannot be decoded.
         ExportError: for no frames, or an output that cannot be written.
-        ConfigError: for half a configuration of signing, see ``model_server.portrait.provenance``.
+        WeightsError: for a checkpoint that cannot be used.
+        ConfigError: for half a configuration of signing, see ``model_server.portrait.provenance``, or a checkpoint
+            without a background.
         Cancelled: from ``progress``.
     """
     # 1. Check what is asked before the slow work.
+    if options.neural is not None and not options.background:
+        raise ConfigError("a neural checkpoint draws the background too; keep it, or leave the checkpoint out")
     if not len(curves):
         raise ExportError("the take has no frames")
     if audio_path is not None:
@@ -84,7 +94,7 @@ def make_portrait_video(
     curves = options.strengths.apply(curves)
 
     # 2. Read the photograph; find and measure its face.
-    renderer = PortraitRenderer(read_photo(image_path), choice=options.choice)
+    renderer = _renderer(image_path, options)
     for note in renderer.fit.notes:
         _log.warning(note)
 
@@ -93,7 +103,8 @@ def make_portrait_video(
 
     # 4. Render frame by frame; encode in a thread beside it.
     frames = _frames(renderer, curves, activity, options, progress)
-    tags, alpha = provenance_tags(curves), not options.background
+    neural = options.neural is not None
+    tags, alpha = provenance_tags(curves, neural=neural), not options.background
     if out_path.suffix.lower() == ".png":
         with PictureSequence(out_path, tags) as pictures, FrameQueue(pictures.write) as queue:
             for frame in frames:
@@ -109,18 +120,31 @@ def make_portrait_video(
 
         # 5. Sign the finished file before it takes its place.
         if signer is not None:
-            signer.sign(part)
+            signer.sign(part, neural=neural)
+
+
+def _renderer(image_path: Path, options: PortraitOptions) -> PortraitRenderer | NeuralRenderer:
+    photo = read_photo(image_path)
+    if options.neural is None:
+        return PortraitRenderer(photo, choice=options.choice)
+    # Torch is loaded for this alone.
+    from model_server.portrait.neural import NeuralRenderer
+
+    return NeuralRenderer(photo, options.neural, choice=options.choice)
 
 
 def _frames(
-    renderer: PortraitRenderer,
+    renderer: PortraitRenderer | NeuralRenderer,
     curves: FaceCurves,
     activity: Floats,
     options: PortraitOptions,
     progress: Progress | None,
 ) -> Iterator[Bytes]:
     """Yield the finished frames (H, W, 3 or 4) of a take."""
-    render = renderer.render if options.background else renderer.render_person
+    render = renderer.render
+    if not options.background:
+        assert isinstance(renderer, PortraitRenderer)  # checked before the slow work
+        render = renderer.render_person
     badge = Badge(renderer.size) if options.badge else None
     for i in range(len(curves)):
         turn, move = curves.head_rotation[i], curves.head_translation[i]
