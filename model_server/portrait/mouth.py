@@ -124,10 +124,12 @@ class MouthInterior:
         cover = (soft * pose.presence)[:, :, None]
         shown += (inside - shown) * cover
         if self._parted:
-            meeting = pose.presence * self._contact(pose, corner, size)[:, :, None]
+            meeting = pose.presence * self._contact(pose, corner, size)
             # Where a gap is squeezed to nothing the warp leaves single stray pixels.
-            shown += (cv2.medianBlur(shown, 5) - shown) * meeting
-            shown *= 1 - _CONTACT * meeting * self._shadow
+            clean = cv2.GaussianBlur(cv2.medianBlur(shown, 5), (0, 0), max(0.8, 0.4 * pose.pixels_per_mm))
+            wide = cv2.GaussianBlur(cv2.dilate(meeting, np.ones((3, 3), np.uint8)), (0, 0), 0.7)
+            shown += (clean - shown) * wide[:, :, None]
+            shown *= 1 - _CONTACT * meeting[:, :, None] * self._shadow
         below[:] = np.clip(np.round(shown), 0, 255)
 
     def _contact(self, pose: MouthPose, corner: Floats, size: tuple[int, int]) -> Floats:

@@ -55,7 +55,7 @@ class MouthRig:
         light = measure_light(photo.pixels, fit)
         self._rest, self._lip_depth = self._placed_model(own)
         self._anchor = fit.to_camera(self._rest[self._front_teeth()].mean(axis=0))
-        self._lips = skin_patch(photo.pixels, opening, 0.5 * mm)
+        self._lips = skin_patch(photo.pixels, opening, max(0.6 * mm, 1.2))
         if own is not None:
             faces = self._front_teeth() & (self._model.normals[:, 2] > 0.7)
             lit = light.irradiance(self._model.normals[faces] @ fit.rotation.T).mean()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .arrays import Bytes, Floats
+from .arrays import Bytes, Floats, Reals
 from .layers import polygon_mask
 from .mouth_light import LUMINANCE
 from .mouth_model import to_linear
@@ -16,6 +16,7 @@ _LEAST_HEIGHT = 1.0  # mm of teeth across the mouth, on average: what is thinner
 _MIDDLE = 12.0  # mm to each side in which the rows are told apart
 _CROWN = 9.0  # mm: how tall a front tooth is
 _GROWN = 2.5  # times what shows of a tooth: it goes on no further
+_GUM = 1.0  # mm between teeth and lip: less is the lip's shadow, more is gum
 _SPECK = 0.2  # of the largest row: smaller bright spots are spit and highlights
 
 
@@ -85,8 +86,8 @@ def find_own_teeth(pixels: Bytes, opening: Floats, axes: Floats, mm: float) -> O
     # The lips' own edge pixels must not stay behind when the lips move away.
     tight = np.clip(cv2.GaussianBlur(mask, (0, 0), max(0.5, 0.3 * mm)) * 2 - 1, 0, 1)
     lower = np.dstack([crop, score * tight * (down > split)]).astype(np.float32)
-    places, tops, edges = _upper_row(score * (down <= split), across, down, mm)
-    upper, rise = _grown_upwards(crop, places, tops, edges, (middle, axes), mm)
+    places, lips, tops, edges = _upper_row(score * (down <= split), mask, across, down, mm)
+    upper, rise = _grown_upwards(crop, np.stack([places, lips, tops, edges]), (middle, axes), mm)
     chosen = bright[(score > 0.6) & inside]
     enamel = linear[(score > 0.6) & inside][chosen >= np.quantile(chosen, 0.5)].mean(axis=0)
     line = corner + middle + places[:, None] * axes[0] + edges[:, None] * axes[1]
@@ -143,37 +144,41 @@ def _gap_between_rows(score: Floats, across: Floats, down: Floats, mm: float) ->
     return float(down.max() + 1)
 
 
-def _upper_row(score: Floats, across: Floats, down: Floats, mm: float) -> tuple[Floats, Floats, Floats]:
-    """Return places (K,) along ``across``, and there the upper row's highest and lowest pixels along ``down``."""
+def _upper_row(score: Floats, mask: Floats, across: Floats, down: Floats, mm: float) -> tuple[Floats, ...]:
+    """Return places (K,) along ``across``, and there, along ``down``, the upper lip and the row's top and edge."""
     step = max(0.8 * mm, 1.0)
     seen = score > 0.5
-    bins = np.round(across[seen] / step).astype(int)
-    first, count = bins.min(), int(np.ptp(bins)) + 1
-    tops, edges = np.full(count, np.inf), np.full(count, -np.inf)
-    np.minimum.at(tops, bins - first, down[seen])
-    np.maximum.at(edges, bins - first, down[seen])
-    known = np.isfinite(edges)
-    places = ((np.arange(count) + first) * step)[known]
+    first = int(np.round(across[seen] / step).min())
+    count = int(np.round(across[seen] / step).max()) - first + 1
+    lips, tops, edges = np.full(count, np.inf), np.full(count, np.inf), np.full(count, -np.inf)
+    for extreme, line, part in ((np.minimum, lips, mask > 0.5), (np.minimum, tops, seen), (np.maximum, edges, seen)):
+        slot = np.round(across[part] / step).astype(int) - first
+        fits = (slot >= 0) & (slot < count)
+        extreme.at(line, slot[fits], down[part][fits])
+    known = np.isfinite(edges) & np.isfinite(lips)
     smooth = np.array([0.25, 0.5, 0.25])
-    tops, edges = (np.convolve(np.pad(line[known], 1, mode="edge"), smooth, "valid") for line in (tops, edges))
-    return places, tops, edges - 0.2 * mm + 0.3
+    lips, tops, edges = (
+        np.convolve(np.pad(line[known], 1, mode="edge"), smooth, "valid") for line in (lips, tops, edges)
+    )
+    return ((np.arange(count) + first) * step)[known], lips, tops, edges - 0.2 * mm + 0.3
 
 
-def _grown_upwards(
-    crop: Floats, places: Floats, tops: Floats, edges: Floats, frame: tuple[Floats, Floats], mm: float
-) -> tuple[Floats, int]:
+def _grown_upwards(crop: Floats, lines: Reals, frame: tuple[Floats, Floats], mm: float) -> tuple[Floats, int]:
     """Return the upper row with what the lip hid of it, (h, w, 4), and by how many rows it begins above ``crop``.
 
-    A tooth goes on upwards as it enters under the lip, up to the gum.
+    ``lines`` are the rows of :func:`_upper_row`. A tooth goes on upwards as it enters under the lip, up to the gum;
+    where the gum shows, nothing was hidden.
     """
+    places, lips, tops, edges = lines
     middle, axes = frame
     rise = round(_CROWN * mm)
     rows, columns = np.mgrid[-rise : crop.shape[0], : crop.shape[1]].astype(np.float32)
     across = (columns - middle[0]) * axes[0, 0] + (rows - middle[1]) * axes[0, 1]
     down = (columns - middle[0]) * axes[1, 0] + (rows - middle[1]) * axes[1, 1]
-    top, edge = np.interp(across, places, tops), np.interp(across, places, edges)
+    lip, top, edge = (np.interp(across, places, line) for line in (lips, tops, edges))
+    gum = float(np.clip(np.quantile(tops - lips, 0.75) / mm - _GUM, 0, 1))
     # The row right under the lip lies in its shade.
-    hidden = np.maximum(np.minimum(top + 0.8 * mm, 0.5 * (top + edge)) - down, 0)
+    hidden = np.maximum(np.minimum(top + 0.8 * mm, 0.5 * (top + edge)) - down, 0) * (1 - gum)
     colour = cv2.remap(
         crop,
         (columns + hidden * axes[1, 0]).astype(np.float32),
@@ -184,6 +189,7 @@ def _grown_upwards(
     soft = max(0.5 * mm, 0.6)
     alpha = np.clip((edge - down) / soft + 0.5, 0, 1)
     crown = np.maximum(np.minimum(_CROWN * mm, _GROWN * (edge - top)), edge - top)
+    crown += gum * (edge - lip - 0.4 * mm - crown)
     alpha *= np.clip((down - edge + crown) / (2 * soft) + 0.5, 0, 1)
     ends = 3 * soft
     alpha *= np.clip((across - places[0]) / ends, 0, 1) * np.clip((places[-1] - across) / ends, 0, 1)
