@@ -35,7 +35,8 @@ def save_picture(frame: Pixels, path: Path) -> None:
     np.multiply(frame[::-1], np.float32(1 / 255), out=pixels[:, :, :channels])
     if floats:
         pixels[:, :, :3] = linear(pixels[:, :, :3]) * pixels[:, :, 3:]
-    image = bpy.data.images.new(path.name, width, height, alpha=channels == 4, float_buffer=floats)
+    # As data, a float image is written as it is; as colour, Blender would convert it once more.
+    image = bpy.data.images.new(path.name, width, height, alpha=channels == 4, float_buffer=floats, is_data=floats)
     try:
         _write(image, pixels, path, floats)
     finally:

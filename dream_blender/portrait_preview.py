@@ -99,6 +99,9 @@ def stop(why: str = "") -> None:
             handlers.remove(_on_change)
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
+    image = bpy.data.images.get(IMAGE_NAME)
+    if image is not None and image.is_dirty:
+        image.pack()  # else Blender asks at the end whether the picture should be saved
     server_status.redraw_sidebars()
 
 
