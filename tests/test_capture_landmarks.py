@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
-from capture_support import AVATAR_FPS, AVATAR_FRAMES, avatar_performance, avatar_video
+from capture_support import (
+    AVATAR_FPS,
+    AVATAR_FRAMES,
+    avatar_performance,
+    avatar_video,
+    moving_photograph,
+    write_video,
+)
+from server_support import voice, wav
 
 from blendshape_rigs.arkit import ARKIT_NAMES
 from blendshape_rigs.curves import FaceCurves
+from blendshape_rigs.formats import read_curves
 from model_server.capture import CapturedFace, capture_face
+from model_server.cli import main
 
 SHOWN = {
     "jaw": ("jawOpen",),
@@ -76,3 +89,37 @@ def test_blinks_stay_sharp_and_full(captured: CapturedFace, known: FaceCurves) -
         assert abs(int(nearby.argmax()) - 2) <= 1
         assert measured[middle - 4 : middle - 3].max() < 0.4
         assert measured[middle + 4 : middle + 5].max() < 0.4
+
+
+def test_a_filmed_face_lends_its_style(tmp_path: Path) -> None:
+    video, line = tmp_path / "clip.mp4", tmp_path / "line.wav"
+    write_video(video, moving_photograph(60), AVATAR_FPS)
+    line.write_bytes(wav(voice(1.0)))
+    for name, style in (("plain.npz", []), ("styled.npz", ["--style", str(video)])):
+        assert main(["animate", str(line), "-o", str(tmp_path / name), *style]) == 0
+    plain, styled = (read_curves(tmp_path / name) for name in ("plain.npz", "styled.npz"))
+    assert np.abs(plain.values - styled.values).max() > 1e-3
+
+
+def test_methods_are_compared_channel_by_channel(
+    shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video = tmp_path / "clip.mp4"
+    write_video(video, moving_photograph(30), AVATAR_FPS)
+    model = shared_data / "models" / "face_landmarker.task"
+    assert main(["capture", str(video), "--compare", "--model", str(model), "--json"]) == 0
+    agreement = json.loads(capsys.readouterr().out)["agreement"]
+    assert set(agreement) == {*ARKIT_NAMES, "pitch", "yaw", "roll"}
+    assert agreement["tongueOut"] is None
+    assert main(["capture", str(video), "--compare", "--model", str(model)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 56
+    assert lines[1].split()[0] == ARKIT_NAMES[0]
+
+
+def test_a_capture_needs_a_video_and_somewhere_to_write_to(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, said in (([], "name the VIDEO"), (["clip.mp4"], "-o OUT")):
+        with pytest.raises(SystemExit) as ended:
+            main(["capture", *arguments])
+        assert ended.value.code == 2
+        assert said in capsys.readouterr().err

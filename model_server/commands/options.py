@@ -75,7 +75,7 @@ def add_performance_options(parser: argparse.ArgumentParser) -> None:
         "--style",
         type=Path,
         metavar="CLIP",
-        help="curves (.csv .json .npz) to borrow the manner of moving from",
+        help="curves (.csv .json .npz), or a video of a face, to borrow the manner of moving from",
     )
     parser.add_argument("--max-hours", type=positive, default=4.0, help="longest recording to accept (default: 4)")
     add_source_options(parser)

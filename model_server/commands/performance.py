@@ -9,6 +9,7 @@ from blendshape_rigs.curves import FaceCurves
 from model_server.pipeline.kept import Kept
 from model_server.pipeline.request import AnimationRequest, EmotionTrack
 
+from .files import CURVE_SUFFIXES
 from .options import phone_source
 from .progress import progress_bar, spinner
 
@@ -18,14 +19,13 @@ def perform(arguments: argparse.Namespace, audio: Path, fps: float, kept: Kept |
 
     Raises:
         DreamTalkError: for a recording, a style clip, a text or a track of phones that cannot be used.
-        CurvesError: for a style clip that is no file of curves.
+        CurvesError: for a style clip that is a broken file of curves.
     """
-    from blendshape_rigs.formats import read_curves
     from model_server.audio.decode import open_audio
 
     # Bad input is told before the model loads.
     recording = open_audio(audio, maximum_seconds=arguments.max_hours * 3600)
-    style = read_curves(arguments.style) if arguments.style else None
+    style = _style(arguments.style) if arguments.style else None
     emotion = arguments.emotion or EmotionTrack.constant({})
     source = phone_source(arguments)
     request = AnimationRequest(emotion, arguments.seed or 0, fps, style, kept, source)
@@ -35,3 +35,14 @@ def perform(arguments: argparse.Namespace, audio: Path, fps: float, kept: Kept |
         model = SpeechToCurves.load()
     with progress_bar("Animating", recording.duration) as progress:
         return model(recording, request, progress)
+
+
+def _style(clip: Path) -> FaceCurves:
+    """Return the curves in ``clip``, or those of the face that it shows."""
+    from blendshape_rigs.formats import read_curves
+    from model_server.capture import capture_video
+
+    if clip.suffix.lower() in CURVE_SUFFIXES:
+        return read_curves(clip)
+    with progress_bar("Capturing the style", None) as progress:
+        return capture_video(clip, progress=progress)
