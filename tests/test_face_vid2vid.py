@@ -49,6 +49,9 @@ def test_sizes_of_the_paper_give_its_volumes() -> None:
         pose = faces.estimator(picture)
         assert (pose.bins.shape, pose.translation.shape, pose.expression.shape) == ((1, 3, 66), (1, 3), (1, 15, 3))
         assert faces.motion.mask.out_channels == 16
+        # The numbers of weights that are published for these two networks at these sizes.
+        counts = [sum(weights.numel() for weights in part.parameters()) for part in (faces.detector, faces.estimator)]
+        assert counts == [41_940_047, 30_254_838]
         assert [len(features) for features in Discriminator(FaceVid2VidConfig())(picture)] == [5, 5]
 
 

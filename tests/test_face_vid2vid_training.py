@@ -223,6 +223,12 @@ def test_faces_are_cut_out_of_videos_and_learned_from(
     assert [cut.clip is not None for cut in cuts] == [True, False]
     assert "is no video that can be decoded" in cuts[1].reason
     assert cuts[0].clip is not None
+    written = cuts[0].clip.stat().st_mtime_ns
+    command = ["corpus", "faces", str(videos), "--frames", "6", "--size", str(SIZE), "--out", str(clips)]
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert "refused id2: " in said and "clips of 1 of 2 videos" in said
+    assert cuts[0].clip.stat().st_mtime_ns == written
     arrays = read_clip(cuts[0].clip)
     assert arrays["frames"].shape == (6, SIZE, SIZE, 3)
     yaw = np.degrees(np.arctan2(arrays["rotation"][:, 0, 2], arrays["rotation"][:, 2, 2]))
