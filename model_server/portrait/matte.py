@@ -21,7 +21,7 @@ _CROPS = (2.2, 3.2)  # face widths on each side of the face that the network see
 _WORKING_FACE = 240.0  # pixels of face width at which edges are refined
 _WORKING_SIDE = 1000.0
 _BAND = 0.03  # face widths on each side of the coarse edge in which the fine edge is looked for
-_PRIOR = 0.02  # how much the network's own value counts inside the band
+_PRIOR = 0.008  # how much the network's own value counts inside the band
 _COLOUR_NOISE = 1e-4  # variance of colours, 0..1, that is no structure
 _TRUSTED_AGREEMENT, _TRUSTED_FACE = 0.8, 0.9
 
