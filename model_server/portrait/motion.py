@@ -20,6 +20,9 @@ from .topology import LOWER_LID_RINGS, UPPER_LID_RINGS
 PITCH_LIMIT, YAW_LIMIT, ROLL_LIMIT = np.radians([10.0, 15.0, 20.0])
 # The face's edge is drawn forward and its neck holds on, which takes from the turn that is seen.
 _PITCH_GAIN, _YAW_GAIN = 1.25, 1.3
+# Up to the first angle in the photograph a head turns as far as any, then less over the second: back, and further away.
+_SEEN_BACK, _SEEN_AWAY = np.radians([8.0, 14.0]), np.radians([15.0, 25.0])
+_LEAST_TURN = 0.2  # of the limit
 _TRANSLATION_LIMIT = 0.03  # metres
 _CAMERA_DISTANCE = 0.8  # metres from which portraits are taken
 _LIP_FOLLOW = (1.0, 0.85, 0.6, 0.35)  # how much of a lip contact's correction each ring takes, from the inside out
@@ -117,10 +120,19 @@ class PortraitMotion:
         turned = self.turn_rigid(points, rotation, translation)
         return np.asarray(points + self.mesh.head_weight[:, None] * (turned - points), np.float32)
 
+    def yaw_limit(self, yaw: float) -> float:
+        """Return radians that the head turns at most towards the side of ``yaw``.
+
+        A face that looks aside in the photograph hides a cheek, which turning back to the camera would show.
+        """
+        aside = float(np.radians(self.fit.pose_degrees[1]))
+        whole, span = _SEEN_BACK if yaw * aside < 0 else _SEEN_AWAY
+        return float(YAW_LIMIT * np.clip(1 - (abs(aside) - whole) / span, _LEAST_TURN, 1))
+
     def turn_rigid(self, points: Floats, rotation: Floats, translation: Floats) -> Floats:
         """Return (N, 3) points that follow the skull fully."""
         pitch, yaw, roll = (float(a) for a in rotation)
-        pitch, yaw = self.gains[0] * eased(pitch, PITCH_LIMIT), self.gains[1] * eased(yaw, YAW_LIMIT)
+        pitch, yaw = self.gains[0] * eased(pitch, PITCH_LIMIT), self.gains[1] * eased(yaw, self.yaw_limit(yaw))
         matrix = rotation_matrix(pitch, yaw, eased(roll, ROLL_LIMIT))
         reach = float(np.linalg.norm(translation))
         move = translation * (eased(reach, _TRANSLATION_LIMIT) / reach if reach > 0 else 0)
