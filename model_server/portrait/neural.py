@@ -34,7 +34,7 @@ from .neural_keypoints import KEYPOINT_LANDMARKS
 from .photo import Photo
 from .rig import LandmarkRig
 
-_FEATHER = 0.1  # of the crop's side: how softly the drawn face is laid into the photograph
+_MASK_START, _MASK_END = 0.70, 0.98  # of half the crop's side: where the drawn face gives way to the photograph
 _PROBE = float(np.radians(12.0))
 _PROBE_SIZE = 128  # pixels; enlarged where the networks see more, since drawing takes longer than it gains
 _PROBES_AT_ONCE = 4
@@ -203,11 +203,11 @@ def _signs(seen: Reals) -> Floats:
 
 
 def _soft_mask(side: int) -> Floats:
-    """Return (S, S) float32 in 0..1: 1 inside, falling smoothly to 0 at the border."""
-    line = (np.arange(side) + 0.5) / side
-    edge = np.clip(np.minimum(line, 1 - line) / _FEATHER, 0, 1)
-    smooth = edge * edge * (3 - 2 * edge)
-    return np.asarray(smooth[:, None] * smooth[None], np.float32)
+    """Return (S, S) float32 in 0..1: 1 on the head, falling smoothly to 0 before the border, with round corners."""
+    line = np.abs((2 * np.arange(side) + 1) / side - 1)
+    away = (line[:, None] ** 3 + line[None] ** 3) ** (1 / 3)
+    inside = np.clip((_MASK_END - away) / (_MASK_END - _MASK_START), 0, 1)
+    return np.asarray(inside * inside * (3 - 2 * inside), np.float32)
 
 
 def _laid_in(frame: Bytes, face: Bytes, crop: Floats, mask: Floats) -> Bytes:
