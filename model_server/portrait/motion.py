@@ -35,7 +35,7 @@ _BROW_EDGES = (((276, 283, 282, 295, 285), (300, 293, 334, 296, 336)), ((46, 53,
 _BROW_COLUMNS = slice(2, 7)
 _HOLD_SECONDS = 0.35
 _LIDS = [index for index, name in enumerate(ARKIT_NAMES) if name.startswith("eye")]
-_MOUTH = list(REGIONS["jaw"] + REGIONS["mouth"])
+_MOUTH = list(LIP_CHANNELS)
 
 
 def eased(angle: float, limit: float) -> float:

@@ -24,9 +24,10 @@ _LIGHT_REACH = (8.0, 0.6)  # mm in which light falls to a third behind the teeth
 _TONGUE_OUT = (0.5, 2.5)  # mm before the lips' line from where on to where the tongue is drawn over the lower lip
 _GLOSS = {"teeth": (0.10, 14.0), "gums": (0.05, 24.0), "tongue": (0.025, 18.0), "mouth_cavity": (0.01, 10.0)}
 _SHADOW_TINT = np.array([0.75, 1.0, 1.1], np.float32)  # flesh around a shadow keeps it warm
-_LIP_SHADE = 0.35  # brightness that is left at the very edge of the lips
+_LIP_SHADE = 0.45  # brightness that is left at the very edge of the lips
 _INWARD_TINT = np.array([0.8, 1.12, 1.15], np.float32)  # light that has been through flesh is redder
 _CAVITY = 0.55  # of the gums' brightness: cheeks and palate are as pink, the asset paints them in shade
+_EMPTY = 0.1  # of the lit cheeks' brightness: what no mesh covers, deep between cheek and teeth
 _FLESH = 1.2  # times the saturation of the asset's flesh, which is painted pale
 _CONTACT = 0.5  # darkness of the line between lips that meet
 _GRAIN_TILE = 128
@@ -163,7 +164,7 @@ class MouthInterior:
         fine = (int(np.ceil(size[0] * zoom)), int(np.ceil(size[1] * zoom)))
         shaded = self._shaded(pose, gap)
         raster = rasterise((pose.points - corner + 0.5) * zoom - 0.5, pose.depth, self._model.triangles, fine)
-        picture = _picture(raster, shaded, fine, self._dark * 0.02)
+        picture = _picture(raster, shaded, fine, self._dark * _EMPTY)
         sigma = self._light.blur * zoom
         if sigma > 0.3:
             picture = cv2.GaussianBlur(picture, (0, 0), sigma)
