@@ -6,6 +6,7 @@ Shape keys and bones are read after evaluation and taken back to ARKit channels 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import bpy
@@ -163,7 +164,7 @@ class FaceReader:
         """
         values = np.zeros((len(shown), ARKIT_COUNT), np.float32)
         if shown:
-            values = np.clip(_as_named(self.mapping).restore(np.stack([one.columns for one in shown])), 0.0, 1.0)
+            values = np.clip(np.stack([one.columns for one in shown]) @ _inverse(self.mapping), 0.0, 1.0)
         euler = euler_from_matrices(np.array([one.turn for one in shown]).reshape(-1, 3, 3))
         moves = np.array([one.move for one in shown]).reshape(-1, 3)
         rotation = head_of_euler(euler).astype(np.float32)
@@ -180,6 +181,12 @@ def _as_named(mapping: Mapping) -> Mapping:
         named = tuple((name, weight) for name, weight in entry.sources if name in entry.main_sources)
         entries.append(replace(entry, sources=named) if entry.kind == "channel" else entry)
     return replace(mapping, entries=tuple(entries))
+
+
+@lru_cache(maxsize=8)
+def _inverse(mapping: Mapping) -> Array:
+    """Return (N, 52): the ARKit weights that each target of ``mapping`` stands for; its inverse is linear."""
+    return _as_named(mapping).restore(np.eye(len(mapping.entries))).astype(np.float64)
 
 
 def _rest(target: HeadTarget) -> tuple[Array, Array]:
