@@ -28,8 +28,10 @@ from model_server.portrait.fit import (
     rotation_angles,
     rotation_matrix,
 )
+from model_server.portrait.motion import YAW_LIMIT
 from model_server.portrait.mouth_cover import COVERED_BELOW, lip_line_contrast
 from model_server.portrait.photo import Photo, animated_size, photo_from_array, read_photo
+from model_server.portrait.renderer import PortraitRenderer
 from model_server.portrait.rig import LandmarkRig
 
 skimage_data = pytest.importorskip("skimage.data", reason="scikit-image has the test photograph")
@@ -301,6 +303,13 @@ def test_only_what_differs_from_the_photograph_is_driven(fit: PortraitFit) -> No
 def test_profiles_are_refused_with_their_angle(rendered: dict[str, Photo], rig: LandmarkRig) -> None:
     with pytest.raises(PortraitError, match=r"turned (3[89]|4[0-6])° to the side"):
         fit_portrait(rendered["left 42"], rig)
+
+
+def test_heads_that_look_aside_turn_back_less(rendered: dict[str, Photo], photo: Photo) -> None:
+    assert PortraitRenderer(photo).motion.yaw_limit(0.1) == pytest.approx(YAW_LIMIT)
+    aside = PortraitRenderer(rendered["left 28"]).motion
+    assert 0.1 * YAW_LIMIT < aside.yaw_limit(-0.1) < 0.3 * YAW_LIMIT
+    assert 0.3 * YAW_LIMIT < aside.yaw_limit(0.1) < 0.8 * YAW_LIMIT
 
 
 def test_shut_eyes_are_told(rendered: dict[str, Photo], rig: LandmarkRig) -> None:

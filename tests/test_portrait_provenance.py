@@ -9,9 +9,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from blendshape_rigs.curves import FaceCurves, Provenance
 from model_server.errors import ConfigError
+from model_server.pipeline.portrait_video import make_portrait_video
 from model_server.portrait.badge import Badge
 from model_server.portrait.provenance import (
     CERTIFICATE_VARIABLE,
@@ -122,6 +124,21 @@ def test_the_signed_manifest_says_that_it_is_ai_generated(
         assert len(list(file.decode(video=0))) == 5
         assert "AI-generated" in file.metadata["comment"]
     assert sorted(file.name for file in tmp_path.iterdir()) == ["chain.pem", "key.pem", "video.mp4"]
+
+
+def test_a_portrait_video_is_signed_where_signing_is_configured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    c2pa = pytest.importorskip("c2pa", reason="c2pa-python is not installed")
+    skimage_data = pytest.importorskip("skimage.data", reason="scikit-image has the test photograph")
+    certificate, key = write_chain(tmp_path)
+    monkeypatch.setenv(CERTIFICATE_VARIABLE, str(certificate))
+    monkeypatch.setenv(KEY_VARIABLE, str(key))
+    Image.fromarray(skimage_data.astronaut()[:300, 60:360]).save(tmp_path / "me.png")
+    make_portrait_video(tmp_path / "me.png", FaceCurves.zeros(2, 25), None, tmp_path / "video.mp4")
+    with c2pa.Reader(str(tmp_path / "video.mp4")) as reader:
+        assert "compositeWithTrainedAlgorithmicMedia" in reader.json()
+    assert not [file.name for file in tmp_path.iterdir() if file.name.startswith(".")]
 
 
 def test_a_changed_video_no_longer_matches_its_manifest(tmp_path: Path) -> None:
