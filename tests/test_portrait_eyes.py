@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from portrait_support import landmarks, weights
 
-from blendshape_rigs.arkit import ARKIT_INDEX
 from blendshape_rigs.avatar import load_proxy_avatar
 from model_server.portrait.eyes import Eye, EyePose
 from model_server.portrait.eyes_shape import eye_shape
-from model_server.portrait.fit import detect_faces, fit_portrait
+from model_server.portrait.fit import fit_portrait
 from model_server.portrait.glasses import find_glasses
 from model_server.portrait.layers import polygon_mask
 from model_server.portrait.photo import photo_from_array
@@ -46,25 +46,15 @@ def hopper(rig: LandmarkRig) -> PortraitRenderer:
     return PortraitRenderer(photo_from_array(np.asarray(Image.open(path).convert("RGB")), "hopper"), rig)
 
 
-def weights(**channels: float) -> np.ndarray:
-    """Return (52,) weights; a name without its side sets both sides."""
-    values = np.zeros(52, np.float32)
-    for name, value in channels.items():
-        for full in [name] if name in ARKIT_INDEX else [name + "Left", name + "Right"]:
-            values[ARKIT_INDEX[full]] = value
-    return values
-
-
 def gaze(right: float) -> np.ndarray:
     """Return (52,) weights of both eyes looking to the picture's right, or left where negative."""
     out, into = ("Left", "Right") if right > 0 else ("Right", "Left")
     return weights(**{f"eyeLookOut{out}": abs(right), f"eyeLookIn{into}": abs(right)})
 
 
-def landmarks(frame: np.ndarray) -> np.ndarray:
+def seen_points(frame: np.ndarray) -> np.ndarray:
     """Return (478, 2) columns and rows of the one face in ``frame``."""
-    (face,) = detect_faces(frame)
-    return face[:, :2] * [1, -1]
+    return landmarks(frame)[:, :2] * [1, -1]
 
 
 def openness(points: np.ndarray, side: int) -> float:
@@ -87,7 +77,7 @@ def opening_mask(renderer: PortraitRenderer, side: int, margin: int = 0) -> np.n
 
 
 def test_a_blink_closes_both_eyes_step_by_step(renderer: PortraitRenderer) -> None:
-    steps = [landmarks(renderer.render(weights(eyeBlink=value))) for value in (0, 0.25, 0.5, 0.75, 1)]
+    steps = [seen_points(renderer.render(weights(eyeBlink=value))) for value in (0, 0.25, 0.5, 0.75, 1)]
     for side in (0, 1):
         seen = [openness(points, side) for points in steps]
         assert np.all(np.diff(seen) < -0.01)
@@ -113,7 +103,7 @@ def test_a_shut_eye_shows_nothing_but_skin(renderer: PortraitRenderer, value: fl
 def test_one_eye_winks_alone(renderer: PortraitRenderer) -> None:
     frame = renderer.render(weights(eyeBlinkLeft=1.0))
     assert np.abs(frame.astype(int) - renderer.photo.pixels)[opening_mask(renderer, 1)].max() <= 1
-    assert openness(landmarks(frame), 0) < 0.2
+    assert openness(seen_points(frame), 0) < 0.2
 
 
 def test_the_eyeball_stays_while_the_lid_comes_down(renderer: PortraitRenderer) -> None:
@@ -130,7 +120,7 @@ def test_the_eyeball_stays_while_the_lid_comes_down(renderer: PortraitRenderer) 
 
 
 def test_eyes_widen_and_squint(renderer: PortraitRenderer) -> None:
-    faces = [landmarks(renderer.render(weights(**step))) for step in ({"eyeSquint": 1}, {}, {"eyeWide": 1})]
+    faces = [seen_points(renderer.render(weights(**step))) for step in ({"eyeSquint": 1}, {}, {"eyeWide": 1})]
     for side in (0, 1):
         squint, rest, wide = (openness(points, side) for points in faces)
         assert squint < rest - 0.05
@@ -176,12 +166,12 @@ def test_small_and_large_faces_blink(rig: LandmarkRig, side: int) -> None:
 
 
 def test_the_iris_follows_the_gaze(renderer: PortraitRenderer) -> None:
-    sideways = [landmarks(renderer.render(gaze(value))) for value in (-1, -0.5, 0, 0.5, 1)]
+    sideways = [seen_points(renderer.render(gaze(value))) for value in (-1, -0.5, 0, 0.5, 1)]
     for side in (0, 1):
         assert np.all(np.diff([iris_place(points, side)[0] for points in sideways]) > 0.015)
     heights = []
     for values in (weights(eyeLookUp=1), weights(), weights(eyeLookDown=0.7)):
-        points = landmarks(renderer.render(values))
+        points = seen_points(renderer.render(values))
         heights.append(np.mean([iris_place(points, side)[1] for side in (0, 1)]))
     assert np.all(np.diff(heights) > 0.01)
 
@@ -223,7 +213,7 @@ def test_brows_leave_the_eyes_where_they_are(renderer: PortraitRenderer, channel
 def test_brows_rise_and_fall(renderer: PortraitRenderer) -> None:
     heights = []
     for channels in ({"browDown": 1.0}, {}, {"browInnerUp": 1.0, "browOuterUp": 1.0}):
-        points = landmarks(renderer.render(weights(**channels)))
+        points = seen_points(renderer.render(weights(**channels)))
         heights.append((points[[33, 263], 1].mean() - points[[105, 334], 1].mean()) / np.ptp(points[:, 0]))
     assert np.all(np.diff(heights) > 0.005)
 
@@ -278,7 +268,7 @@ def test_frames_keep_their_shape_when_brows_move_and_eyes_blink(hopper: Portrait
     rim = glasses.frame > 0.5
     before, after = (picture[rim].astype(float).ravel() for picture in (hopper.photo.pixels, frame))
     assert np.corrcoef(before, after)[0, 1] > 0.98
-    assert openness(landmarks(frame), 0) < 0.6 * openness(landmarks(hopper.photo.pixels), 0)
+    assert openness(seen_points(frame), 0) < 0.6 * openness(seen_points(hopper.photo.pixels), 0)
 
 
 # --- Both -------------------------------------------------------------------------------------------------------

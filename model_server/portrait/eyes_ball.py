@@ -59,7 +59,7 @@ class Eyeball:
             return self._photo
         made = self._composed(gaze)
         depth = (self._shape.v - upper) / (0.16 * self._shape.width)
-        made *= (1 - 0.28 * np.exp(-np.square(np.maximum(depth, 0))))[:, :, None]
+        made *= (1 - 0.2 * np.exp(-np.square(np.maximum(depth, 0))))[:, :, None]
         own = ((1 - turned) * (1 - widened * (1 - self._clear)))[:, :, None]
         return np.asarray(made + (self._photo - made) * own, np.float32)
 
@@ -104,7 +104,7 @@ class Eyeball:
         weight = seen * (1 - over) + 1e-6
         mirrored = (_SPOKES // 2 - np.arange(_SPOKES)) % _SPOKES
         other, other_weight = polar[:, mirrored], weight[:, mirrored] * (1 - weight)
-        mean = (polar * weight[:, :, None]).sum(axis=1, keepdims=True) / weight.sum(axis=1)[:, None, None]
+        mean = np.stack([_weighted_median(polar[:, :, channel], weight) for channel in range(3)], axis=-1)[:, None]
         rest = np.maximum(1 - weight - other_weight, 0)
         clean = polar * weight[:, :, None] + other * other_weight[:, :, None] + mean * rest[:, :, None]
         # The rim is soft in the photograph: what shows through it there is white or lid.
@@ -144,7 +144,7 @@ class Eyeball:
         across = np.abs(self._shape.u / self._shape.width - 0.5) * 2
         # The ball is round and its socket dark: light falls off to the corners and the lower lid.
         low = (self._shape.lower - self._shape.v) / (0.09 * self._shape.width)
-        light = (1 - 0.3 * (1 - share) * across**2) * (1 - 0.25 * np.exp(-np.maximum(low, 0)))
+        light = (1 - 0.3 * (1 - share) * across**2) * (1 - 0.15 * np.exp(-np.maximum(low, 0)))
         filled = filled * light[:, :, None]
         own = np.maximum(seen * share, 0.5 * self.known * smooth_step((away - 1.1) / 0.5))
         return np.asarray(filled + (crop - filled) * own[:, :, None], np.float32)

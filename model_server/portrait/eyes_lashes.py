@@ -49,8 +49,8 @@ class Lashes:
         As the lid falls the photograph's lashes are seen ever more from their ends, and then hang below the margin.
         """
         below = self._shape.v - upper
-        own = float(1 - smooth_step(np.float32((closing - 0.1) / 0.4)))
-        drawn = float(smooth_step(np.float32((closing - 0.05) / 0.5)))
+        own = float(1 - smooth_step((closing - 0.1) / 0.4))
+        drawn = float(smooth_step((closing - 0.05) / 0.5))
         if own > 0:
             source = self._shape.upper + below / max(0.4, 1 - 1.2 * closing)
             cover = self._shape.looked_up(self.cover, source) * (below < 1) * own

@@ -151,8 +151,8 @@ def with_seen_white(shape: EyeShape, crop: Floats) -> EyeShape:
     upper, lower = shape.upper - raised, shape.lower + lowered
     fold = np.minimum(shape.fold, upper - 0.07 * shape.width)
     top = np.minimum(shape.top, fold - 0.08 * shape.width)
-    moved = [np.asarray(part, np.float32) for part in (upper, lower, lower - upper, fold, top)]
-    return replace(shape, **dict(zip(("upper", "lower", "gap", "fold", "top"), moved, strict=True)))
+    upper, lower, fold, top = (np.asarray(part, np.float32) for part in (upper, lower, fold, top))
+    return replace(shape, upper=upper, lower=lower, gap=lower - upper, fold=fold, top=top)
 
 
 def warmth(colour: Floats) -> Floats:
@@ -160,7 +160,7 @@ def warmth(colour: Floats) -> Floats:
     return np.asarray((colour[:, :, 0] - colour[:, :, 2]) / np.maximum(colour.mean(axis=2), 8), np.float32)
 
 
-def smooth_step(x: Floats) -> Floats:
+def smooth_step(x: Floats | float) -> Floats:
     """Return 0 below 0, 1 above 1 and a smooth rise between, of any shape."""
     x = np.minimum(np.maximum(x, 0), 1)
     return np.asarray(x * x * (3 - 2 * x), np.float32)
