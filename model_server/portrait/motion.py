@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
-from blendshape_rigs.arkit import ARKIT_NAMES, REGIONS
+from blendshape_rigs.arkit import ARKIT_NAMES, LIP_CHANNELS
 from blendshape_rigs.face_mesh import FACE_OVAL, LANDMARKS, LOWER_LIP_RINGS, UPPER_LIP_RINGS
 
 from .arrays import Floats, Reals
