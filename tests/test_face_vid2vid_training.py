@@ -249,6 +249,15 @@ def test_the_command_makes_heads(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert read_clip(tmp_path / "heads" / "person_0000.npz")["frames"].shape == (2, 32, 32, 3)
 
 
+def test_clips_of_too_few_or_too_many_pictures_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="heads need 2 --frames"):
+        list(make_heads(tmp_path, 1, 1, SIZE, seed=0, jobs=1))
+    with pytest.raises(ConfigError, match="4 to 128 pictures, not 1000"):
+        list(cut_videos(tmp_path, tmp_path, 1000, SIZE))
+    with pytest.raises(ConfigError, match="no videos"):
+        list(cut_videos(tmp_path, tmp_path, 8, SIZE))
+
+
 def test_samples_show_source_wanted_and_drawn(heads: Path) -> None:
     training, _ = find_faces((str(heads),), SIZE)
     assert sample_grid(Adversaries(TINY).eval(), training).shape == (5 * SIZE, 3 * SIZE, 3)

@@ -27,6 +27,7 @@ import numpy as np
 
 from blendshape_rigs.arkit import ARKIT_COUNT, ARKIT_INDEX, ARKIT_NAMES, MIRROR_INDEX
 from blendshape_rigs.avatar import ProxyAvatar, load_proxy_avatar
+from model_server.errors import ConfigError
 from model_server.portrait.arrays import Floats
 from model_server.portrait.avatar_picture import HEAD_AXES, Appearance, AvatarPainter, Light, visible
 from model_server.portrait.fit import rotation_matrix
@@ -35,6 +36,7 @@ from model_server.portrait.neural_keypoints import KEYPOINT_LANDMARKS
 
 from .clips import HELD_OUT
 
+_SMALLEST = 32
 _POINTS = 768
 _HIDDEN = ("cornea", "gums", "mouth_cavity", "teeth", "tongue")
 _SKIN = ((1.06, 1.14, 1.20), (0.16, 0.10, 0.07))
@@ -56,7 +58,12 @@ def make_heads(folder: Path, people: int, frames: int, size: int, seed: int, job
         size: pixels of a picture's side.
         seed: same seed, same people.
         jobs: processes at once.
+
+    Raises:
+        ConfigError: for fewer than 2 frames or 32 pixels: a pair needs two pictures, a face some pixels.
     """
+    if frames < 2 or size < _SMALLEST:
+        raise ConfigError(f"heads need 2 --frames and a --size of {_SMALLEST} at least, not {frames} and {size}")
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"person_{number:04}{HELD_OUT if number % 8 == 7 else '.npz'}" for number in range(people)]
     wanted = [(number, path) for number, path in enumerate(paths) if not path.exists()]

@@ -69,7 +69,9 @@ class FaceLoss:
             parts |= self._adversarial(model, drawn.picture, pairs.pictures[1])
         total = torch.stack([getattr(weights, name) * part for name, part in parts.items()]).sum()
         figures = {name: float(part.detach()) for name, part in parts.items()}
+        # What an unmoved photograph would cost: drawing begins to be worth it below.
         figures["pixels"] = float(functional.l1_loss(drawn.picture.detach(), pairs.pictures[1]))
+        figures["pixels_unmoved"] = float(functional.l1_loss(pairs.pictures[0], pairs.pictures[1]))
         return total, figures
 
     def _equivariance(self, faces: FaceVid2Vid, pairs: Pairs, placed: Tensor, generator: torch.Generator) -> Tensor:

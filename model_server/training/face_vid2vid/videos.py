@@ -32,7 +32,7 @@ from .clips import HELD_OUT
 
 SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi")
 _MOST_SECONDS = 60.0
-_FEWEST_FRAMES = 4
+_FEWEST_FRAMES, _MOST_FRAMES = 4, 128
 _HELD_OUT_OF = 8
 
 
@@ -61,8 +61,10 @@ def cut_videos(folder: Path, out: Path, frames: int, size: int) -> Generator[tup
         size: pixels of a picture's side.
 
     Raises:
-        ConfigError: when there are no videos.
+        ConfigError: when there are no videos, or for another number of frames than 4 to 128.
     """
+    if not _FEWEST_FRAMES <= frames <= _MOST_FRAMES:
+        raise ConfigError(f"a clip has {_FEWEST_FRAMES} to {_MOST_FRAMES} pictures, not {frames}; change --frames")
     videos = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     if not videos:
         raise ConfigError(f"no videos ({', '.join(SUFFIXES)}) are in '{folder}'; give a folder of them")
