@@ -165,12 +165,23 @@ class MouthInterior:
         shaded = self._shaded(pose, gap)
         raster = rasterise((pose.points - corner + 0.5) * zoom - 0.5, pose.depth, self._model.triangles, fine)
         picture = _picture(raster, shaded, fine, self._dark * _EMPTY)
+        if pose.tongue == 0:
+            return self._finished(picture, zoom, size)[:, :, :3], np.zeros(size, np.float32)
+        # The tongue before the lips has an edge of its own: the dark behind it must not blur into it.
+        ahead = picture * picture[:, :, 3:]
+        ahead[:, :, 3] = picture[:, :, 3]
+        inside, ahead = self._finished(picture, zoom, size), self._finished(ahead, zoom, size)
+        out = ahead[:, :, 3]
+        pure = ahead[:, :, :3] / np.maximum(out, 1e-3)[:, :, None]
+        return inside[:, :, :3] + (pure - inside[:, :, :3]) * (out > 0.02)[:, :, None], out
+
+    def _finished(self, picture: Floats, zoom: float, size: tuple[int, int]) -> Floats:
+        """Return a drawn picture (H, W, C) blurred as the photograph and at its resolution, ``size``."""
         sigma = self._light.blur * zoom
         if sigma > 0.3:
             picture = cv2.GaussianBlur(picture, (0, 0), sigma)
         how = cv2.INTER_AREA if zoom > 1 else cv2.INTER_LINEAR
-        picture = cv2.resize(picture, size[::-1], interpolation=how)
-        return picture[:, :, :3], picture[:, :, 3]
+        return np.asarray(cv2.resize(picture, size[::-1], interpolation=how), np.float32)
 
     def _shaded(self, pose: MouthPose, gap: float) -> Floats:
         """Return (N, 4) linear light of the vertices, and how far each is tongue before the lips, 0..1."""
