@@ -72,9 +72,9 @@ def capture_face(
 ) -> CapturedFace:
     """Return the curves of the face in a video and where it was seen; what was bridged is logged as a warning.
 
-    Head rotation is relative to the camera. Head translation is that of the point where the head turns on the
-    neck, relative to its median place in the clip; the lens is taken to see 63° from top to bottom and the face to
-    be of average size, so distances are rough.
+    Head rotation is relative to the clip's middle turn; by ``blendshapes``, to the camera. Head
+    translation is that of the point where the head turns on the neck, relative to its median place in the clip; the
+    lens is taken to see 63° from top to bottom and the face to be of average size, so distances are rough.
 
     Args:
         path: a video of one face.

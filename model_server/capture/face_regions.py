@@ -39,6 +39,7 @@ class Region:
         anchor: (J,) landmarks whose common movement is taken from all: brows are read against the eyes.
         deltas: (K, I, 3) millimetres a unit of each column.
         mixing: (52, K) what each column gives to the ARKit channels.
+        shown: (K,) how far the tracker's landmarks follow the face: see :class:`_Prior`.
         ridge: (K,) square millimetres; how much of the landmarks' movement a unit must explain.
         cost: (K,) square millimetres; what any use of the column costs, so that rest stays rest.
         smooth: (K,) weight of squared second differences at 30 frames a second, of the column's own stiffness.
@@ -50,6 +51,7 @@ class Region:
     anchor: npt.NDArray[np.intp]
     deltas: Array
     mixing: Array
+    shown: Array
     ridge: Array
     cost: Array
     smooth: Array
@@ -61,6 +63,14 @@ class Region:
         plane = np.eye(3) - rotation[:, 2, :, None] * rotation[:, 2, None, :]
         seen = (plane.reshape(-1, 9) @ weighted).reshape(-1, count, count)
         return np.asarray(seen + np.diag(self.ridge))
+
+    def seen(self, solved: Array) -> Array:
+        """Return (T, 52) what the landmarks show of the channels, for (T, K) solved columns."""
+        return np.asarray(solved @ self.mixing.T)
+
+    def values(self, solved: Array) -> Array:
+        """Return (T, 52) the channels' values, for (T, K) solved columns."""
+        return self.seen(solved / self.shown)
 
     def right(self, offsets: Array) -> Array:
         """Return (T, K): the right side of the normal equations for (T, 468, 3) offsets in metres."""
@@ -79,26 +89,32 @@ def landmark_rig() -> LandmarkRig:
 
 @dataclass(frozen=True)
 class _Prior:
-    """How readily a column is used: see :class:`Region`."""
+    """How readily a column is used, see :class:`Region`, and how far landmarks show it.
+
+    ``shown`` is the share of a shape's movement that MediaPipe's landmarks make, as measured on renders of the proxy
+    avatar: its mesh keeps nearer to the average face than faces do.
+    """
 
     ridge: float
     cost: float
     smooth: float
+    shown: float = 1.0
 
 
 # Of a shape that moves the landmarks little, much of what is seen is noise: it must explain more to be used.
 _CLEAR = _Prior(8, 4, 0.3)
-_BROW_PRIOR = _Prior(80, 8, 1.0)
+_INNER_BROW = _Prior(80, 8, 1.0, 0.75)
+_BROW_PRIOR = _Prior(80, 8, 1.0, 0.55)
 _LIKELY = _Prior(16, 12, 0.3)
 _WEAK = _Prior(30, 12, 0.6)
-_SMILE = _Prior(16, 24, 0.3)
-_ASIDE = _Prior(30, 40, 0.6)
+_SMILE = _Prior(16, 24, 0.3, 0.65)
+_ASIDE = _Prior(30, 60, 0.6, 0.6)
 
 _MOUTH: Mapping[str, _Prior] = {
     "jawOpen": _Prior(20, 5, 0.1),
     _CLOSED_DROP: _Prior(60, 90, 0.1),
     "jawLeft": _ASIDE, "jawRight": _ASIDE,
-    "mouthFunnel": _Prior(20, 9, 0.2), "mouthPucker": _Prior(20, 9, 0.2),
+    "mouthFunnel": _Prior(30, 20, 0.2), "mouthPucker": _Prior(20, 9, 0.2),
     "mouthLeft": _ASIDE, "mouthRight": _ASIDE,
     "mouthSmileLeft": _SMILE, "mouthSmileRight": _SMILE,
     "mouthFrownLeft": _LIKELY, "mouthFrownRight": _LIKELY,
@@ -112,7 +128,7 @@ _MOUTH: Mapping[str, _Prior] = {
 }  # fmt: skip
 
 _BROW: Mapping[str, _Prior] = {
-    "browDownLeft": _BROW_PRIOR, "browDownRight": _BROW_PRIOR, "browInnerUp": _BROW_PRIOR,
+    "browDownLeft": _BROW_PRIOR, "browDownRight": _BROW_PRIOR, "browInnerUp": _INNER_BROW,
     "browOuterUpLeft": _BROW_PRIOR, "browOuterUpRight": _BROW_PRIOR,
 }  # fmt: skip
 
@@ -160,10 +176,9 @@ def _region(name: str, weights: Array, anchor: tuple[int, ...], priors: Mapping[
         if anchor:
             moved = moved - moved[list(anchor)].mean(axis=0)
         deltas.append(MILLIMETRES * moved[landmarks])
-    ridge, cost, smooth = (
-        np.array([getattr(p, kind) for p in priors.values()]) for kind in ("ridge", "cost", "smooth")
-    )
+    kinds = ("shown", "ridge", "cost", "smooth")
+    share, ridge, cost, smooth = (np.array([getattr(prior, kind) for prior in priors.values()]) for kind in kinds)
     shown = np.stack(deltas)
     own = np.einsum("i,kia,kia->k", weights[landmarks], shown[..., :2], shown[..., :2])
     anchors = np.array(anchor, np.intp)
-    return Region(name, landmarks, weights[landmarks], anchors, shown, mixing, ridge, cost, smooth * own)
+    return Region(name, landmarks, weights[landmarks], anchors, shown, mixing, share, ridge, cost, smooth * own)

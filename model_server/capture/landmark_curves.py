@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from blendshape_rigs.face_mesh import LANDMARKS
+from model_server.portrait.fit import rotation_angles, rotation_matrix
 
 from .curve_solver import Linked, linked_frames, smoothed, solve_bounded
 from .eye_curves import EyeCalibration, calibrate_eye, eye_curves, measure_eyes
@@ -33,6 +34,7 @@ _CALIBRATION_FRAMES = 900
 _WINDOW = 600
 _OVERLAP = 45
 _HEAD_STRENGTH = 4.0
+_TURN_SHOWN = np.array([0.75, 1.1, 1.0])  # of pitch, yaw and roll, what the landmarks make; measured on renders
 _HALF_LENS_DEGREES = 31.5  # MediaPipe takes the lens to see 63° from top to bottom
 
 
@@ -69,7 +71,8 @@ def curves_of_track(
 ) -> Array:
     """Return (T, 58) shape values in [0, 1], head rotation in radians and head translation in metres.
 
-    Translation is that of the point where the head turns on the neck, relative to the camera.
+    Both are relative to the clip's middle turn: whoever looks past the camera all the time looks
+    straight ahead. Translation is that of the point where the head turns on the neck.
 
     Args:
         track: the landmarks of T frames.
@@ -93,7 +96,17 @@ def curves_of_track(
         curves[first:last] = solved[first - start : last - start]
         if between is not None:
             between()
-    return curves
+    return _from_middle_turn(curves)
+
+
+def _from_middle_turn(curves: Array) -> Array:
+    """Return (T, 58) ``curves`` whose head pose, given in camera axes, is in those of the head at its middle turn."""
+    middle = rotation_matrix(*np.median(curves[:, 52:55], axis=0)).astype(np.float64)
+    turned = (middle.T @ rotation_matrix(*angles) for angles in curves[:, 52:55])
+    result = curves.copy()
+    result[:, 52:55] = np.radians([rotation_angles(rotation) for rotation in turned]) / _TURN_SHOWN
+    result[:, 55:] = curves[:, 55:] @ middle
+    return result
 
 
 def _solve(
@@ -114,10 +127,9 @@ def _solve(
     for region in (mouth_region(), brow_region()):
         smooth = stiffness * region.smooth
         solved = solve_bounded(region.normal(head.rotation), region.right(offsets), smooth, linked)
-        part = solved @ region.mixing.T
-        values += part
+        values += region.values(solved)
         if region is mouth_region():
-            offsets = offsets - (part @ rig.deltas.reshape(len(rig.deltas), -1)).reshape(offsets.shape)
+            offsets = offsets - (region.seen(solved) @ rig.deltas.reshape(len(rig.deltas), -1)).reshape(offsets.shape)
     eyes = measure_eyes(head, landmarks, offsets, neutral)
     values += eye_curves(eyes, rests, linked, stiffness)
     pose = np.concatenate([head.angles, _pivots(head, size)], axis=1)

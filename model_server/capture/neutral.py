@@ -98,7 +98,7 @@ def _expressions(head: TrackedHead, offsets: Array) -> Array:
     free = np.zeros(max(0, len(head) - 2), bool)
     for region in (mouth_region(), brow_region()):
         normal, right = region.normal(head.rotation), region.right(offsets)
-        values += solve_bounded(normal, right, np.zeros(len(region.ridge)), free) @ region.mixing.T
+        values += region.seen(solve_bounded(normal, right, np.zeros(len(region.ridge)), free))
     flat = values @ rig.deltas.reshape(len(rig.deltas), -1).astype(np.float64)
     return np.asarray(flat.reshape(-1, LANDMARKS, 3))
 
