@@ -86,6 +86,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         spared=[image],
         help="move as the face in this video does; its sound is heard where no AUDIO is given",
     )
+    _add_picture_options(parser, spared=[image, output])
+    options.add_json_option(parser)
+
+
+def _add_picture_options(parser: argparse.ArgumentParser, spared: Sequence[argparse.Action]) -> None:
+    """Add what shapes the picture; ``spared`` is what --write-landmarks does without."""
     for name, what in _STRENGTHS.items():
         parser.add_argument(
             f"--{name}", type=_strength, default=1.0, metavar="0..2", help=f"strength of {what} (default: 1)"
@@ -99,7 +105,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         action=_Spares,
-        spared=[image, output],
+        spared=spared,
         help="write the landmarks of IMAGE, to be corrected by hand for --landmarks, and no video",
     )
     parser.add_argument("--badge", action="store_true", help='put an "AI-generated" mark in a corner of the picture')
@@ -115,7 +121,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="CHECKPOINT",
         help="draw with a Face-vid2vid checkpoint of your own instead; see docs/portraits.md",
     )
-    options.add_json_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,14 +83,12 @@ def make_portrait_video(
         Cancelled: from ``progress``.
     """
     # 1. Check what is asked before the slow work.
-    if options.neural is not None and not options.background:
-        raise ConfigError("a neural checkpoint draws the background too; keep it, or leave the checkpoint out")
     if not len(curves):
         raise ExportError("the take has no frames")
     if audio_path is not None:
         open_audio(audio_path)
     signer = ContentSigner.from_environment()
-    _check_output(out_path, options.background, signer is not None)
+    _check_output(out_path, options, signer is not None)
     curves = options.strengths.apply(curves)
 
     # 2. Read the photograph; find and measure its face.
@@ -101,26 +99,25 @@ def make_portrait_video(
     # 3. How far the mouth follows the take instead of the photograph's own expression.
     activity = take_activity(curves.values, curves.fps)
 
-    # 4. Render frame by frame; encode in a thread beside it.
+    # 4. Render frame by frame, encode in a thread beside it, sign the finished file.
     frames = _frames(renderer, curves, activity, options, progress)
-    neural = options.neural is not None
-    tags, alpha = provenance_tags(curves, neural=neural), not options.background
+    tags = provenance_tags(curves, neural=options.neural is not None)
     if out_path.suffix.lower() == ".png":
-        with PictureSequence(out_path, tags) as pictures, FrameQueue(pictures.write) as queue:
-            for frame in frames:
-                queue.put(frame)
+        with PictureSequence(out_path, tags) as pictures:
+            _queue(frames, pictures.write)
         return
+    sound = (audio_path, curves.start)
     with whole_file(out_path) as part:
-        with (
-            VideoWriter(part, renderer.size, curves.fps, audio_path, curves.start, tags, alpha=alpha) as video,
-            FrameQueue(video.write) as queue,
-        ):
-            for frame in frames:
-                queue.put(frame)
-
-        # 5. Sign the finished file before it takes its place.
+        with VideoWriter(part, renderer.size, curves.fps, *sound, tags, alpha=not options.background) as video:
+            _queue(frames, video.write)
         if signer is not None:
-            signer.sign(part, neural=neural)
+            signer.sign(part, neural=options.neural is not None)
+
+
+def _queue(frames: Iterator[Bytes], write: Callable[[Bytes], None]) -> None:
+    with FrameQueue(write) as queue:
+        for frame in frames:
+            queue.put(frame)
 
 
 def _renderer(image_path: Path, options: PortraitOptions) -> PortraitRenderer | NeuralRenderer:
@@ -156,16 +153,19 @@ def _frames(
             progress((i + 1) / curves.fps)
 
 
-def _check_output(out_path: Path, background: bool, signed: bool) -> None:
+def _check_output(out_path: Path, options: PortraitOptions, signed: bool) -> None:
     """Refuse what cannot be written.
 
     Raises:
         ExportError: for another suffix, an MP4 without a background, or a signed file that is no MP4.
+        ConfigError: for a neural checkpoint without a background.
     """
+    if options.neural is not None and not options.background:
+        raise ConfigError("a neural checkpoint draws the background too; keep it, or leave the checkpoint out")
     suffix = out_path.suffix.lower()
     if suffix not in OUTPUT_SUFFIXES:
         raise ExportError(f"'{out_path.name}': portrait videos end in .mp4 or .webm, picture sequences in .png")
-    if suffix == ".mp4" and not background:
+    if suffix == ".mp4" and not options.background:
         raise ExportError(
             f"'{out_path.name}': an MP4 cannot be transparent; write .webm or .png, or keep the background"
         )
