@@ -73,13 +73,11 @@ def make_portrait_video(
         options: choices that all have a default.
 
     Raises:
-        PortraitError: for an image that cannot be used, or whose person cannot be told from the background when
-            that is to be left out.
+        PortraitError: for an image that cannot be used, or a person that cannot be told from what is to be left out.
         AudioError: for a recording that cannot be decoded.
         ExportError: for no frames, or an output that cannot be written.
         WeightsError: for a checkpoint that cannot be used.
-        ConfigError: for half a configuration of signing, see ``model_server.portrait.provenance``, or a checkpoint
-            without a background.
+        ConfigError: for half a configuration of signing, or a neural checkpoint without a background.
         Cancelled: from ``progress``.
     """
     # 1. Check what is asked before the slow work.
