@@ -185,7 +185,8 @@ class LossWeights:
         translation: the head's move, where it is known.
         flow: where the points of the surface come from, where it is known.
         sizes: sizes at which pictures are compared.
-        true_keypoints: share of training steps that draw from the known keypoints instead of those found.
+        true_keypoints: share of steps on rendered heads that draw from the known keypoints instead of those found, so
+            that the drawing's gradients leave the estimators to what they are taught.
         rendered_share: share of training steps on rendered heads where there are videos too.
         more_poses: pairs of rendered heads in each step beyond the batch, for the pose estimator alone, whose turn
             costs a hundredth of a whole pair's.
@@ -204,7 +205,7 @@ class LossWeights:
     translation: float = 20.0
     flow: float = 20.0
     sizes: int = 4
-    true_keypoints: float = 0.5
+    true_keypoints: float = 1.0
     rendered_share: float = 0.5
     more_poses: int = 0
 
