@@ -119,9 +119,9 @@ def test_blur_and_another_colour_are_noticed(astronaut: PortraitRenderer) -> Non
 
 
 def test_tables_have_a_row_a_portrait_and_the_baselines(measured: PortraitMeasurement) -> None:
-    pictures, gains = picture_table([measured]), gain_table([measured])
+    pictures, gains = picture_table([measured]), gain_table([measured], measured.gains)
     assert [name for name, _ in pictures.rows] == ["astronaut", "mean"]
-    assert [name for name, _ in gains.rows] == ["astronaut", "median", "still photograph"]
+    assert [name for name, _ in gains.rows] == ["astronaut", "median", "the avatar itself, in 3D", "still photograph"]
     assert json.dumps([pictures.as_json(), gains.as_json()])
 
 

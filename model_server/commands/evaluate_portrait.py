@@ -13,6 +13,7 @@ from .progress import progress_bar, spinner
 if TYPE_CHECKING:
     from blendshape_rigs.curves import FaceCurves
     from model_server.evaluation.portrait_loop import PortraitMeasurement
+    from model_server.evaluation.table import Table
     from model_server.portrait.renderer import PortraitRenderer
 
 WORD = "portrait"
@@ -41,9 +42,10 @@ def evaluate_portraits(arguments: argparse.Namespace) -> int:
         _draw(sheet, portraits, arguments.curves)
     if out is not None or sheet is None:
         measured = _measure(portraits)
-        _show(measured)
+        tables = _tables(measured)
+        _show(tables)
         if out is not None:
-            _write(out, portraits, measured, arguments.curves)
+            _write(out, portraits, measured, tables, arguments.curves)
     return 0
 
 
@@ -72,10 +74,17 @@ def _measure(portraits: list[PortraitRenderer]) -> list[PortraitMeasurement]:
     return measured
 
 
-def _show(measured: list[PortraitMeasurement]) -> None:
+def _tables(measured: list[PortraitMeasurement]) -> tuple[Table, ...]:
+    from model_server.evaluation.portrait_loop import avatar_gains
     from model_server.evaluation.portrait_tables import gain_table, picture_table
 
-    for table in (picture_table(measured), gain_table(measured)):
+    with spinner("Measuring the avatar itself"):
+        avatar = avatar_gains()
+    return picture_table(measured), gain_table(measured, avatar)
+
+
+def _show(tables: tuple[Table, ...]) -> None:
+    for table in tables:
         print(f"## {table.title}\n\n{table.note}\n\n{table.markdown()}\n", flush=True)
 
 
@@ -109,15 +118,18 @@ def _take(path: Path | None) -> FaceCurves:
 
 
 def _write(
-    out: Path, portraits: list[PortraitRenderer], measured: list[PortraitMeasurement], take: Path | None
+    out: Path,
+    portraits: list[PortraitRenderer],
+    measured: list[PortraitMeasurement],
+    tables: tuple[Table, ...],
+    take: Path | None,
 ) -> None:
-    from model_server.evaluation.portrait_tables import gain_table, picture_table, plot_gains
+    from model_server.evaluation.portrait_tables import plot_gains
     from model_server.evaluation.report import Report, Section
 
     out.mkdir(parents=True, exist_ok=True)
     plot_gains(out / "portrait_gains.png", measured)
     _draw(out / "portrait_sheet.jpg", portraits, take)
-    tables = (picture_table(measured), gain_table(measured))
     facts = {"portraits": ", ".join(f"{each.name} (face {each.face_width:.0f} px wide)" for each in measured)}
     section = Section("Portraits", tables, ("portrait_gains.png", "portrait_sheet.jpg"))
     Report(facts, (section,)).write(out)

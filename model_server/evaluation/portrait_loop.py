@@ -11,24 +11,30 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from scipy.spatial.transform import Rotation
 from scipy.stats import spearmanr
 
 from blendshape_rigs.arkit import ARKIT_COUNT
+from blendshape_rigs.avatar import load_proxy_avatar
 from blendshape_rigs.face_mesh import LANDMARKS
+from model_server.metrics.picture import smeared_pixels, torn_pixels
 from model_server.portrait.arrays import Bytes, Floats
-from model_server.portrait.fit import detect_faces, fit_portrait, rotation_angles
+from model_server.portrait.avatar_picture import Appearance, AvatarPainter
+from model_server.portrait.fit import PortraitFit, detect_faces, fit_portrait, rotation_angles
 from model_server.portrait.motion import mouth_activity
 from model_server.portrait.photo import Photo
 from model_server.portrait.renderer import PortraitRenderer
+from model_server.portrait.rig import LandmarkRig
 from model_server.portrait.topology import LOWER_LID_RINGS, UPPER_LID_RINGS
 
-from .portrait_picture import gradient_energy, hole_pixels, skin_difference, skin_mask
+from .portrait_picture import Mask, eyes_and_mouth, gradient_energy, hole_pixels, skin_difference, skin_mask
 from .portrait_poses import RESPONSES, SHEET_POSES, TURNS, Pose, Response
 
 FRAMES = sum(len(r.poses) for r in RESPONSES) + sum(len(poses) for poses in TURNS.values()) + len(SHEET_POSES)
 """How many frames of a portrait are rendered and searched for landmarks."""
 _NOTHING = np.zeros(3, np.float32)
 _LOST = float("nan")
+_AVATAR_SPAN, _AVATAR_PIXELS = 0.34, 256  # metres and pixels across the picture of the avatar
 # Small known movements of the whole photograph: degrees, zoom, columns and rows in face widths.
 _FLOOR_MOVES = ((0.0, 1.0, 0.013, 0.007), (4.0, 1.03, -0.02, 0.01), (-6.0, 0.96, 0.01, -0.02), (9.0, 1.0, 0.0, 0.0))
 
@@ -74,7 +80,8 @@ class PortraitMeasurement:
         gains: of the face's responses and the head's turns, by name.
         identity: by pose; share of the skin's colour histogram that differs from the photograph's.
         sharpness: by pose; gradient energy of the skin over the photograph's.
-        holes: by pose; broken pixels.
+        holes: by pose; black pixels that show nothing.
+        smears: by pose; share of the moving region that is drawn out more than five times, or torn.
         rest_difference: largest difference of any pixel at rest from the photograph, 0 to 255.
         flicker: largest difference of any pixel between two frames of a constant take, 0 to 255.
     """
@@ -88,6 +95,7 @@ class PortraitMeasurement:
     identity: dict[str, float]
     sharpness: dict[str, float]
     holes: dict[str, int]
+    smears: dict[str, float]
     rest_difference: int
     flicker: int
 
@@ -102,8 +110,7 @@ def measure_portrait(
         progress: called with the number of frames that are done.
     """
     loop = _Loop(renderer, progress)
-    gains = [loop.response(response) for response in RESPONSES]
-    gains += [loop.turn(axis, name, poses) for axis, (name, poses) in enumerate(TURNS.items())]
+    gains = loop.gains()
     for pose in SHEET_POSES:
         loop.look(pose)
     rest = np.abs(renderer.render(np.zeros(ARKIT_COUNT)).astype(int) - renderer.photo.pixels)
@@ -113,10 +120,11 @@ def measure_portrait(
         detector_floor(renderer),
         loop.mesh_errors,
         loop.still_errors,
-        {gain.name: gain for gain in gains},
+        gains,
         loop.identity,
         loop.sharpness,
         loop.holes,
+        loop.smears,
         int(rest.max()),
         flicker(renderer),
     )
@@ -133,6 +141,7 @@ class _Loop:
         self.identity: dict[str, float] = {}
         self.sharpness: dict[str, float] = {}
         self.holes: dict[str, int] = {}
+        self.smears: dict[str, float] = {}
         self._rest = renderer.fit.points * np.array([1, -1], np.float32)
         self._skin = skin_mask(renderer.photo.pixels, renderer.fit.points)
 
@@ -150,32 +159,84 @@ class _Loop:
         found = found_landmarks(frame, driven)
         self.mesh_errors[pose.label] = _LOST if found is None else _distance(found, driven) / self.width
         self.still_errors[pose.label] = _distance(self._rest, driven) / self.width
-        skin = skin_mask(frame, driven * np.array([1, -1], np.float32))
+        points = driven * np.array([1, -1], np.float32)
+        skin = skin_mask(frame, points)
         self.identity[pose.label] = skin_difference(frame, skin, photo, self._skin)
         self.sharpness[pose.label] = gradient_energy(frame, skin) / gradient_energy(photo, self._skin)
-        self.holes[pose.label] = hole_pixels(frame, photo)
+        self._look_for_faults(pose, frame, eyes_and_mouth(frame, points))
 
-    def response(self, response: Response) -> Gain:
-        """Measure a movement of the face against what the avatar's landmarks do, laid on this face."""
+    def _look_for_faults(self, pose: Pose, frame: Bytes, open_parts: Mask) -> None:
+        column, row = self.renderer.flow(pose.values, pose.rotation)
+        left, top, right, bottom = self.renderer.motion.mesh.roi
+        region = (slice(top, bottom), slice(left, right))
+        shown = cv2.remap(self.renderer.photo.pixels, column, row, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+        self.holes[pose.label] = hole_pixels(frame[region], np.asarray(shown, np.uint8), open_parts[region])
+        faults = smeared_pixels(column, row) | torn_pixels(column, row)
+        self.smears[pose.label] = float(faults.mean())
+
+    def gains(self) -> dict[str, Gain]:
+        """Measure the responses of the face and the turns of the head."""
         fit, rig = self.renderer.fit, self.renderer.motion.rig
-        commanded, measured = [], []
-        rest = response.measure(fit.to_camera(rig.rest)[:, :2]), response.measure(self._rest)
-        units = rest if response.relative else (self.width, self.width)
-        for pose in response.poses:
-            asked = fit.to_camera(rig.shape(pose.values))[:, :2]
-            found = found_landmarks(self._frame(pose), self._rest)
-            commanded.append(response.measure(asked) / units[0])
-            measured.append(_LOST if found is None else response.measure(found) / units[1])
-        return Gain(response.name, np.array(commanded, np.float32), np.array(measured, np.float32))
+        found = [response_gain(response, fit, rig, self._frame) for response in RESPONSES]
+        found += [turn_gain(axis, fit, self._frame) for axis in range(len(TURNS))]
+        return {gain.name: gain for gain in found}
 
-    def turn(self, axis: int, name: str, poses: tuple[Pose, ...]) -> Gain:
-        """Measure a turn of the head by the fit of the frame against the fit of the photograph."""
-        rest, measured = self.renderer.fit.rotation, []
-        for pose in poses:
-            turned = fit_portrait(Photo(pose.label, self._frame(pose)), self.renderer.motion.rig).rotation
-            measured.append(float(rotation_angles(turned @ rest.T)[axis]))
-        commanded = np.array([pose.degrees[axis] for pose in poses], np.float32)
-        return Gain(name, commanded, np.array(measured, np.float32))
+
+def response_gain(response: Response, fit: PortraitFit, rig: LandmarkRig, draw: Callable[[Pose], Bytes]) -> Gain:
+    """Return a movement of a face against what the avatar's landmarks do, laid on this face.
+
+    Args:
+        response: what is driven and measured.
+        fit: the face at rest.
+        rig: the avatar's landmarks.
+        draw: gives the picture of a pose.
+    """
+    commanded, measured = [], []
+    rest = fit.points * np.array([1, -1], np.float32)
+    units = (fit.face_width, fit.face_width)
+    if response.relative:
+        units = response.measure(fit.to_camera(rig.rest)[:, :2]), response.measure(rest)
+    for pose in response.poses:
+        asked = fit.to_camera(rig.shape(pose.values))[:, :2]
+        found = found_landmarks(draw(pose), rest)
+        commanded.append(response.measure(asked) / units[0])
+        measured.append(_LOST if found is None else response.measure(found) / units[1])
+    return Gain(response.name, np.array(commanded, np.float32), np.array(measured, np.float32))
+
+
+def turn_gain(axis: int, fit: PortraitFit, draw: Callable[[Pose], Bytes]) -> Gain:
+    """Return a turn of the head (0 pitch, 1 yaw, 2 roll): the rotation that lays the face at rest on the found one."""
+    name, poses = tuple(TURNS.items())[axis]
+    rest = fit.landmarks[:LANDMARKS]
+    measured = []
+    for pose in poses:
+        found = _found_face(draw(pose), rest[:, :2])
+        if found is None:
+            measured.append(_LOST)
+            continue
+        # Kabsch, 1976.
+        turn, _ = Rotation.align_vectors(found - found.mean(axis=0), rest - rest.mean(axis=0))
+        measured.append(float(rotation_angles(turn.as_matrix())[axis]))
+    commanded = np.array([pose.degrees[axis] for pose in poses], np.float32)
+    return Gain(name, commanded, np.array(measured, np.float32))
+
+
+def avatar_gains() -> dict[str, Gain]:
+    """Return what the same detector reads from the proxy avatar itself, truly moved and turned in three dimensions.
+
+    It is what a perfect portrait would score: the detector sees some movements larger or smaller than they are.
+    """
+    avatar = load_proxy_avatar()
+    painter = AvatarPainter(avatar, Appearance(span=_AVATAR_SPAN))
+    rig = LandmarkRig.from_avatar(avatar)
+
+    def draw(pose: Pose) -> Bytes:
+        return painter.draw(painter.vertices(pose.values, pose.rotation), _AVATAR_PIXELS)[0]
+
+    fit = fit_portrait(Photo("avatar", draw(Pose("rest"))), rig)
+    found = [response_gain(response, fit, rig, draw) for response in RESPONSES]
+    found += [turn_gain(axis, fit, draw) for axis in range(len(TURNS))]
+    return {gain.name: gain for gain in found}
 
 
 def driven_landmarks(renderer: PortraitRenderer, pose: Pose) -> Floats:
@@ -196,10 +257,15 @@ def driven_landmarks(renderer: PortraitRenderer, pose: Pose) -> Floats:
 
 def found_landmarks(frame: Bytes, near: Floats) -> Floats | None:
     """Return the landmarks (468, 2) of the face of ``frame`` that lies nearest to ``near``, or None."""
-    faces = [face[:LANDMARKS, :2] for face in detect_faces(frame)]
+    found = _found_face(frame, near)
+    return None if found is None else found[:, :2]
+
+
+def _found_face(frame: Bytes, near: Floats) -> Floats | None:
+    faces = [face[:LANDMARKS] for face in detect_faces(frame)]
     if not faces:
         return None
-    return min(faces, key=lambda face: _distance(face, near))
+    return min(faces, key=lambda face: _distance(face[:, :2], near))
 
 
 def detector_floor(renderer: PortraitRenderer) -> float:

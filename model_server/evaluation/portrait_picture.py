@@ -11,6 +11,8 @@ from model_server.portrait.arrays import Bytes, Floats
 from model_server.portrait.topology import LOWER_LID_RINGS, UPPER_LID_RINGS
 
 _BINS = 32
+_BLACK, _NOT_BLACK = 2, 40
+"""Levels of 255: a hole, and what is surely something."""
 _BROWS = (
     (46, 53, 52, 65, 55, 107, 66, 105, 63, 70),
     (276, 283, 282, 295, 285, 336, 296, 334, 293, 300),
@@ -61,5 +63,22 @@ def gradient_energy(picture: Bytes, mask: Mask) -> float:
     return float((across**2 + down**2)[mask].mean())
 
 
-def hole_pixels(frame: Bytes, photo: Bytes) -> int:
-    return 0
+def hole_pixels(frame: Bytes, shown: Bytes, open_parts: Mask) -> int:
+    """Return how many pixels of a frame (H, W, 3) are black although what they show of the photograph is not.
+
+    Args:
+        frame: the rendered picture.
+        shown: (H, W, 3) the photograph, moved as the frame moves it.
+        open_parts: (H, W) where eyes and mouth are drawn, whose pupils and depths are black by right.
+    """
+    black = (frame.max(axis=2) <= _BLACK) & (shown.max(axis=2) >= _NOT_BLACK) & ~open_parts
+    return int(np.count_nonzero(black))
+
+
+def eyes_and_mouth(picture: Bytes, points: Floats) -> Mask:
+    """Return (H, W) where eyes and mouth of a face with landmarks ``points`` (468, 2) are, with their edges."""
+    mask = np.zeros(picture.shape[:2], np.uint8)
+    for upper, lower in zip(UPPER_LID_RINGS, LOWER_LID_RINGS, strict=True):
+        _fill(mask, points[list(upper[1] + lower[1][::-1])], 1)
+    _fill(mask, points[list(UPPER_LIP_RINGS[3] + LOWER_LIP_RINGS[3][::-1])], 1)
+    return np.asarray(mask > 0)

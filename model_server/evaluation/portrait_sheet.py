@@ -18,7 +18,7 @@ from .portrait_poses import SHEET_POSES, Pose
 
 CELL = 224
 _COLUMNS = 7
-_MARGIN = 0.32
+_MARGIN = 0.42
 """Share of the face's height that a cell shows around it: hair, neck and shoulders tear first."""
 
 
@@ -27,7 +27,7 @@ def face_window(renderer: PortraitRenderer) -> tuple[slice, slice]:
     points = renderer.fit.points
     low, high = points.min(axis=0), points.max(axis=0)
     half = float((high - low).max()) * (0.5 + _MARGIN)
-    middle = (low + high) / 2 + np.array([0.0, 0.06 * half])
+    middle = (low + high) / 2 + np.array([0.0, -0.03 * half])
     width, height = renderer.size
     half = min(half, width / 2, height / 2)
     middle = np.clip(middle, half, np.array([width, height]) - half)

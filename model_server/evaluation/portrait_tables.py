@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,7 @@ def picture_table(measured: Sequence[PortraitMeasurement]) -> Table:
         Column("sharpness %", "+.1f", 100),
         Column("worst %", "+.1f", 100),
         Column("holes px", ".0f"),
+        Column("smeared or torn %", scale=100),
         Column("flicker", ".0f"),
     )
     rows = tuple((each.name, _picture_cells(each)) for each in measured)
@@ -44,8 +45,9 @@ def picture_table(measured: Sequence[PortraitMeasurement]) -> Table:
         f"those that are found in the frame, in face widths; target ≤ {100 * MESH_TARGET:g} %. Baselines: the "
         "detector's own error on the untouched photograph moved as a whole, and the photograph held still against what "
         "was asked for. Skin colours: share of the histogram that differs from the photograph's; sharpness: gradient "
-        f"energy of the skin against the photograph's; target for both ±{100 * PICTURE_TARGET:g} %. Holes: broken "
-        "pixels of the worst pose; flicker: largest difference between two frames of one pose, of 255. Both: 0.",
+        f"energy of the skin against the photograph's; target for both ±{100 * PICTURE_TARGET:g} %. Holes: black "
+        "pixels that show nothing, of the worst pose; smeared or torn: drawn out more than five times, share of the "
+        "moving region in the worst pose; flicker: largest difference between two frames of one pose, of 255.",
         columns,
         (*rows, ("mean", mean)),
     )
@@ -68,26 +70,32 @@ def _picture_cells(each: PortraitMeasurement) -> tuple[Cell, ...]:
         float(np.mean(changes)),
         max(changes, key=abs),
         float(max(each.holes.values())),
+        max(each.smears.values()),
         float(each.flicker),
     )
 
 
-def gain_table(measured: Sequence[PortraitMeasurement]) -> Table:
-    """Return the gain of every response of each portrait; what is not monotone is marked."""
+def gain_table(measured: Sequence[PortraitMeasurement], avatar: Mapping[str, Gain]) -> Table:
+    """Return the gain of every response of each portrait; what is not monotone is marked.
+
+    ``avatar``: what the detector reads from the avatar itself, truly moved.
+    """
     names = tuple(measured[0].gains)
     rows: list[tuple[str, tuple[Cell, ...]]] = [
         (each.name, tuple(_gain_text(gain) for gain in each.gains.values())) for each in measured
     ]
     slopes = np.array([[gain.slope for gain in each.gains.values()] for each in measured])
     rows.append(("median", tuple(float(value) for value in np.median(slopes, axis=0))))
+    rows.append(("the avatar itself, in 3D", tuple(_gain_text(avatar[name]) for name in names)))
     rows.append(("still photograph", (0.0,) * len(names)))
     low, high = GAIN_TARGET
     return Table(
         "Portraits: responses",
         f"Gain: measured over commanded inside the clamps, by least squares over the steps; target {low:g} to "
         f"{high:g}. Commanded is what the proxy avatar's own landmarks do at the same values, laid on this face "
-        "(blink: of the opening at rest), and degrees for the head, read by the fit. ✗ marks a response that is not "
-        "monotone (Spearman's ρ below 1). A photograph held still has gain 0.",
+        "(blink: of the opening at rest), and degrees for the head. ✗ marks a response that is not "
+        "monotone (Spearman's ρ below 1). Baselines: the avatar itself, truly moved, as the same detector "
+        "reads it; and a photograph held still.",
         tuple(Column(name) for name in names),
         tuple(rows),
     )
