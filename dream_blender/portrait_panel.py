@@ -9,6 +9,7 @@ from typing import Any
 import bpy
 
 from . import portrait_operators, portrait_points, portrait_preview, portrait_render, portrait_settings
+from .character import nothing_changes
 from .panel import Sidebar, wrapped
 from .portrait_settings import STRENGTHS
 from .preferences import preferences
@@ -23,7 +24,10 @@ class DREAMTALK_PT_portrait(Sidebar, bpy.types.Panel):
 
     def draw(self, context: Any) -> None:
         """Draw the panel."""
-        settings = context.scene.dream_talk.portrait
+        with nothing_changes():
+            self._draw(context, context.scene.dream_talk.portrait)
+
+    def _draw(self, context: Any, settings: Any) -> None:
         column = self.layout.column(align=True)
         column.prop(settings, "photo", text="", icon="IMAGE_DATA")
         if settings.photo and not preferences(context).likeness_consent:

@@ -41,9 +41,9 @@ def _look_changed(_settings: Any, _context: Any) -> None:
     portrait_preview.touch()
 
 
-def _strength(what: str) -> Any:
+def _strength(name: str, what: str) -> Any:
     return bpy.props.FloatProperty(
-        name=what.capitalize(),
+        name=name,
         description=f"How strongly the portrait follows the character: {what}",
         default=1.0,
         min=0.0,
@@ -79,11 +79,11 @@ class DREAMTALK_PG_portrait(bpy.types.PropertyGroup):
     head_view: bpy.props.EnumProperty(
         name="Head", description="What the head's pose is", items=_HEAD_VIEWS, update=_look_changed
     )
-    head: _strength("head motion")
-    brows: _strength("brows")
-    eyes: _strength("gaze, squint and wide eyes")
-    mouth: _strength("mouth")
-    blink: _strength("blinks")
+    head: _strength("Head Motion", "head motion")
+    brows: _strength("Brows", "brows")
+    eyes: _strength("Eyes", "gaze, squint and wide eyes")
+    mouth: _strength("Mouth", "mouth")
+    blink: _strength("Blinks", "blinks")
     badge: bpy.props.BoolProperty(
         name="Badge", description="Mark every frame of the video as made by a computer", default=False
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import wave
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import bpy
 
 from . import compat
 from .character import TAKE_MARK
-from .sound import SoundError, recording_of_file, sound_strips
+from .sound import SoundError, recording_of_file, recording_of_strip, sound_strips
 from .take import scene_fps, take_of
 
 
@@ -40,31 +42,54 @@ def portrait_sound(scene: Any, character: Any, first: int, last: int, folder: Pa
         last: last frame.
         folder: where a mix of the sequencer is written.
     """
-    if any(_is_heard(strip, first, last) for strip in sound_strips(scene)):
-        if not compat.has_audio():
-            return PortraitSound(None, note="This Blender has no sound system: the video is silent")
-        return _mixed(scene, first, last, folder / "sound.wav")
-    return _recording(scene, character, first)
+    heard = [strip for strip in sound_strips(scene) if _is_heard(strip, first, last)]
+    if not heard:
+        return _recording(scene, character, first)
+    if not compat.has_audio():
+        return PortraitSound(None, note="This Blender has no sound system: the video is silent")
+    path = folder / "sound.wav"
+    _mix(scene, first, last, path)
+    if _lasts(path) > 0.9 * (last - first) / scene_fps(scene):
+        return PortraitSound(path)
+    # Some builds, such as Debian's, write no sound files.
+    if len(heard) > 1:
+        return PortraitSound(None, note="This Blender cannot mix the sequencer's sound: the video is silent")
+    return _of_strip(scene, heard[0], first)
 
 
 def _is_heard(strip: Any, first: int, last: int) -> bool:
     return not strip.mute and strip.frame_final_start <= last and strip.frame_final_end > first
 
 
-def _mixed(scene: Any, first: int, last: int, path: Path) -> PortraitSound:
-    """Mix the sequencer down; Blender does so for the scene's frame range."""
+def _mix(scene: Any, first: int, last: int, path: Path) -> None:
+    """Mix the sequencer down to ``path``; Blender does so for the scene's frame range, and may fail to."""
     before = scene.frame_start, scene.frame_end
     window = bpy.context.window_manager.windows[0]
     context = {"window": window, "scene": scene, **compat.sequencer_context(scene)}
     try:
         scene.frame_start, scene.frame_end = first, last
-        with bpy.context.temp_override(**context):
+        with bpy.context.temp_override(**context), contextlib.suppress(RuntimeError):  # the file tells
             bpy.ops.sound.mixdown(filepath=str(path), check_existing=False, container="WAV", codec="PCM", format="S16")
-    except RuntimeError as error:
-        return PortraitSound(None, note=f"The sequencer's sound could not be mixed: {str(error).strip()}")
     finally:
         scene.frame_start, scene.frame_end = before
-    return PortraitSound(path)
+
+
+def _lasts(path: Path) -> float:
+    """Return the seconds of a WAV file; 0 where there is none that can be read."""
+    try:
+        with wave.open(str(path)) as file:
+            return float(file.getnframes() / file.getframerate())
+    except (OSError, EOFError, wave.Error):
+        return 0.0
+
+
+def _of_strip(scene: Any, strip: Any, first: int) -> PortraitSound:
+    """Return the recording of the only strip that is heard, where it lies."""
+    try:
+        recording = recording_of_strip(scene, strip.name)
+    except SoundError as error:
+        return PortraitSound(None, note=f"{error}: the video is silent")
+    return PortraitSound(recording.path, float((first - recording.origin_frame) / scene_fps(scene)))
 
 
 def _recording(scene: Any, character: Any, first: int) -> PortraitSound:
