@@ -173,7 +173,7 @@ class MouthInterior:
         inside, ahead = self._finished(picture, zoom, size), self._finished(ahead, zoom, size)
         out = ahead[:, :, 3]
         pure = ahead[:, :, :3] / np.maximum(out, 1e-3)[:, :, None]
-        return inside[:, :, :3] + (pure - inside[:, :, :3]) * (out > 0.02)[:, :, None], out
+        return inside[:, :, :3] + (pure - inside[:, :, :3]) * np.minimum(3 * out, 1)[:, :, None], out
 
     def _finished(self, picture: Floats, zoom: float, size: tuple[int, int]) -> Floats:
         """Return a drawn picture (H, W, C) blurred as the photograph and at its resolution, ``size``."""

@@ -119,19 +119,19 @@ class MouthRig:
         fit, motion = self._fit, self._motion
         worn = values + (1 - activity) * fit.expression
         head, normals = self._drooping(self._rest + self._model.moved(worn), self._model.turned(worn))
-        moved = motion.turn_rigid(fit.to_camera(head), rotation, move)
-        turn = motion.turn_rigid(np.eye(3, dtype=np.float32), rotation, move)
-        turn -= motion.turn_rigid(np.zeros((1, 3), np.float32), rotation, move)
+        origin = motion.turn_rigid(fit.origin[None], rotation, move)
+        turn = motion.turn_rigid(fit.origin + fit.rotation.T, rotation, move) - origin
+        moved = head @ (fit.scale * turn) + origin
         jaw = np.zeros_like(values)
         jaw[_JAW_CHANNELS] = (values - activity * fit.expression)[_JAW_CHANNELS]
         drop = fit.scale * self._rig.move(jaw)[_LOWER_LIP] @ fit.rotation.T
-        down = -(fit.rotation[:, 1] @ turn)[:2] * np.array([1, -1], np.float32)
+        down = -turn[1, :2] * np.array([1, -1], np.float32)
         return MouthPose(
             opening=points[list(INNER_MOUTH)],
             points=in_picture(moved),
             depth=moved[:, 2],
             behind=1000 * (self._lip_depth - head[:, 2]),
-            normals=normals @ fit.rotation.T @ turn,
+            normals=normals @ turn,
             down=down / np.linalg.norm(down),
             skull=motion.rigid(self._anchor, rotation, move),
             jaw=motion.rigid(self._anchor, rotation, move, drop),
