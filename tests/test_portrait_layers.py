@@ -101,6 +101,15 @@ def test_the_background_goes_on_in_its_own_texture() -> None:
     assert strip.mean() == pytest.approx(128, abs=6)
 
 
+def test_stripes_go_on_behind_the_person() -> None:
+    stripes = np.where((np.arange(240) // 12) % 2 == 0, 90, 160).astype(np.uint8)[None, :, None].repeat(200, axis=0)
+    wall = stripes.repeat(3, axis=2)
+    hidden = np.zeros((200, 240), bool)
+    hidden[50:, 90:150] = True
+    filled = fill_background(wall, hidden, 56.0)
+    assert np.abs(filled[80:180, 92:110] - wall[80:180, 92:110]).mean() < 3
+
+
 def test_where_nobody_is_cut_off_nobody_goes_on_past_the_border(renderer: PortraitRenderer, photo: Photo) -> None:
     layers = split_layers(photo, person_matte(photo, renderer.fit), renderer.fit.face_width)
     assert layers.person[: layers.border, :, 3].max() == 0

@@ -175,4 +175,4 @@ def _matting_laplacian(image: Floats, index: Indices, known: Floats) -> tuple[In
     outer = (first >= 0) & (second < 0)
     opacity = np.repeat(known.ravel()[flat][:, None, :], 9, axis=1)
     right = np.bincount(first[outer], -(entries * opacity)[outer], minlength=int(index.max()) + 1)
-    return first[inner], second[inner], entries[inner], right
+    return np.asarray(first[inner]), np.asarray(second[inner]), entries[inner], np.asarray(right, np.float64)

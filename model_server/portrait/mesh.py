@@ -20,6 +20,7 @@ _GRID_FACES = 0.16  # grid spacing in face widths
 _SINK_REACH = 1.0  # oval radii past the oval at which hair and ears are as deep as the neck
 _NECK_FACES = 0.95  # length of the neck's falloff below the chin in face heights
 _STEEPEST = 1.6  # pixels of depth a pixel across: a steeper part would fold over when the head turns
+_LETTING_GO = 1.8  # how much of the head's movement may be lost over a face width
 _SKIN_REACH = 0.7  # oval radii past the oval over which neck and collar let go of the face
 _SOFT_BEGIN, _SOFT_REACH = 1.35, 1.5  # the same for the background of a picture without a person's matte
 
@@ -81,6 +82,7 @@ def build_mesh(fit: PortraitFit, matte: PersonMatte, pivot: Floats) -> PortraitM
     head_weight = _head_weight(flat, fit)
     # The face's own edge moves with the head; what is next to it must not tear off.
     head_weight[LANDMARKS:] += (1 - head_weight[LANDMARKS:]) * (1 - _smooth((radius - 1) / _SKIN_REACH))
+    head_weight = _eased_off(flat, head_weight, triangles[len(holes) :], fit.face_width)
     if not matte.separable:
         # The background moves along near the head, by less and less, so that nothing parts from it.
         head_weight[LANDMARKS:] *= 1 - _smooth((radius - _SOFT_BEGIN) / _SOFT_REACH)
@@ -154,6 +156,23 @@ def _radius(points: Floats, centre: Floats, oval: Floats) -> Floats:
     return _radius_and_oval_weights(points, centre, oval)[0]
 
 
+def _eased_off(flat: Floats, weight: Floats, triangles: Ints, face_width: float) -> Floats:
+    """Return weights (V,) raised where they fall so fast that what lets go of the head would fold under it."""
+    first, second = _edges(triangles)
+    loss = (_LETTING_GO / face_width * np.linalg.norm(flat[first] - flat[second], axis=1)).astype(np.float32)
+    weight = weight.copy()
+    for _ in range(40):
+        np.maximum.at(weight, second, weight[first] - loss)
+        np.maximum.at(weight, first, weight[second] - loss)
+    return weight
+
+
+def _edges(triangles: Ints) -> Ints:
+    """Return (2, E) the vertices of each edge of triangles (F, 3)."""
+    sides = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    return np.asarray(np.unique(np.sort(sides, axis=1), axis=0).T, np.int32)
+
+
 def gentle_depth(flat: Floats, depth: Floats, triangles: Ints) -> Floats:
     """Return depths (V,) near ``depth`` without steps so steep that a turn by the limits folds the mesh.
 
@@ -162,8 +181,7 @@ def gentle_depth(flat: Floats, depth: Floats, triangles: Ints) -> Floats:
         depth: (V,) pixels.
         triangles: (F, 3), whose edges are kept gentle.
     """
-    edges = np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), axis=1)
-    first, second = np.unique(edges, axis=0).T
+    first, second = _edges(triangles)
     allowed = _STEEPEST * np.linalg.norm(flat[first] - flat[second], axis=1)
     depth = depth.astype(np.float64)
     for _ in range(80):

@@ -33,16 +33,17 @@ _DETAILED = 0.2  # face widths around the face where each pixel is mapped by its
 
 @dataclass(frozen=True)
 class _Pose:
-    """One frame: weights (52,), vertices (V, 2) pixels and (V,) nearness, and the mouth."""
+    """One frame: weights (52,), vertices (V, 2) pixels and (V,) nearness, the mouth, and what tells frames apart."""
 
     values: Floats
     points: Floats
     depth: Floats
     mouth: MouthPose
+    key: bytes
 
 
 class PortraitRenderer:
-    """Animates one photograph. ``render`` keeps nothing between frames: the same input gives the same picture.
+    """Animates one photograph. The same input gives the same picture, whatever came before; the last one is kept.
 
     Args:
         photo: the photograph.
@@ -81,6 +82,7 @@ class PortraitRenderer:
         )
         self._mouth = MouthRig(photo, self.fit, self.motion, rig)
         self._eyes = EyeRig(photo, self.fit, self.motion, glasses)
+        self._last: tuple[bytes, Bytes] | None = None
         pitch, yaw = turn_corrections(lambda turn: self.render(np.zeros(ARKIT_COUNT), turn), self.fit)
         self.motion.gains = (pitch * self.motion.gains[0], yaw * self.motion.gains[1])
 
@@ -105,12 +107,16 @@ class PortraitRenderer:
             activity: how far the mouth follows the curves instead of the photograph, see ``mouth_activity``.
         """
         pose = self._posed(values, head_rotation, head_translation, activity)
+        key, last = pose.key, self._last
+        if last is not None and last[0] == key:
+            return last[1].copy()
         person = self._warped(pose)
         behind = cv2.cvtColor(cv2.bitwise_not(person[:, :, 3]), cv2.COLOR_GRAY2RGB)
         seen = cv2.multiply(self._behind, behind, scale=1 / 255)
         frame = self.photo.pixels.copy()
         frame[self._region] = cv2.add(cv2.cvtColor(person, cv2.COLOR_RGBA2RGB), seen)
         self._mouth.draw(frame, pose.mouth)
+        self._last = (key, frame.copy())
         return frame
 
     def render_person(
@@ -155,7 +161,9 @@ class PortraitRenderer:
         moved = self.motion.turn(shaped, rotation, move)
         points = in_picture(moved)
         mouth = self._mouth.pose(values, activity, shaped, points, rotation, move)
-        return _Pose(values, points, moved[:, 2], mouth)
+        return _Pose(
+            values, points, moved[:, 2], mouth, values.tobytes() + moved.tobytes() + bytes(str(activity), "ascii")
+        )
 
     def flow(
         self,
