@@ -9,7 +9,7 @@ import os
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from model_server.errors import ConfigError, DreamTalkError
 
@@ -72,18 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     adding.add_argument("--emotion", metavar="NAME:AMOUNT", help="what is acted where the layout does not tell")
     adding.add_argument("--lang", default="en", help="what is spoken where the layout does not tell (default: en)")
     adding.add_argument("--model", type=Path, metavar="FILE", help="face_landmarker.task, to capture videos with")
-    heads = actions.add_parser("heads", help="render people of the avatar: what Face-vid2vid learns from")
-    heads.add_argument("--people", type=_whole, default=200, help="how many in all; those there stay (default: 200)")
-    heads.add_argument("--frames", type=_whole, default=32, help="pictures of each (default: 32)")
-    heads.add_argument("--size", type=_whole, default=256, help="pixels of a picture's side (default: 256)")
-    heads.add_argument(
-        "--jobs", type=_whole, default=os.cpu_count() or 1, help="processes at once (default: all cores)"
-    )
-    heads.add_argument("--seed", type=options.seed, default=0, help="same seed, same people (default: 0)")
-    faces = actions.add_parser("faces", help="cut faces out of videos: what Face-vid2vid learns from beside heads")
-    faces.add_argument("videos", type=Path, metavar="FOLDER", help="folder of videos (VoxCeleb, HDTF or any other)")
-    faces.add_argument("--frames", type=_whole, default=32, help="pictures of each video at most (default: 32)")
-    faces.add_argument("--size", type=_whole, default=256, help="pixels of a picture's side (default: 256)")
+    heads, faces = _add_face_actions(actions)
     for action in (listing, adding):
         options.add_json_option(action)
     for action, run_action, out in (
@@ -96,6 +85,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         action.add_argument("--out", type=Path, default=Path(out), help=f"folder of what is made (default: {out})")
         action.set_defaults(action=run_action, action_parser=action)
+
+
+def _add_face_actions(actions: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+    """Add the actions that make faces to look at: rendered heads, and clips of videos."""
+    heads = actions.add_parser("heads", help="render people of the avatar: what Face-vid2vid learns from")
+    heads.add_argument("--people", type=_whole, default=200, help="how many in all; those there stay (default: 200)")
+    heads.add_argument("--frames", type=_whole, default=32, help="pictures of each (default: 32)")
+    heads.add_argument("--size", type=_whole, default=256, help="pixels of a picture's side (default: 256)")
+    heads.add_argument(
+        "--jobs", type=_whole, default=os.cpu_count() or 1, help="processes at once (default: all cores)"
+    )
+    heads.add_argument("--seed", type=options.seed, default=0, help="same seed, same people (default: 0)")
+    faces = actions.add_parser("faces", help="cut faces out of videos: what Face-vid2vid learns from beside heads")
+    faces.add_argument("videos", type=Path, metavar="FOLDER", help="folder of videos (VoxCeleb, HDTF or any other)")
+    faces.add_argument("--frames", type=_whole, default=32, help="pictures of each video at most (default: 32)")
+    faces.add_argument("--size", type=_whole, default=256, help="pixels of a picture's side (default: 256)")
+    return heads, faces
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -54,6 +54,10 @@ class Recipe:
     prepare: Callable[..., Prepared]
     part: tuple[str, type[nn.Module]] | None = None
 
+    def stored(self, network: nn.Module) -> nn.Module:
+        """Return what of ``network`` the weights file holds."""
+        return network if self.part is None else network.get_submodule(self.part[0])
+
 
 def _prepare_encoder(*arguments: Any) -> Prepared:
     # The voices come with packages for sound that training faces does without.
@@ -144,8 +148,7 @@ def carry_out(
     def save(averaged: nn.Module, kind: Literal["best", "last"], figures: Mapping[str, float]) -> None:
         path = order.folder / f"{kind}.safetensors"
         trained = {name: round(value, 6) for name, value in figures.items()}
-        stored = averaged if recipe.part is None else averaged.get_submodule(recipe.part[0])
-        save_checkpoint(stored, config.model, path, {**prepared.facts, "training": trained})
+        save_checkpoint(recipe.stored(averaged), config.model, path, {**prepared.facts, "training": trained})
         if kind == "last" and prepared.picture is not None:
             Image.fromarray(prepared.picture(averaged)).save(order.folder / "samples.png")
         if kind == "best" and order.out is not None:
