@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import bpy
@@ -16,7 +16,8 @@ from .client import ServerClient, health_of
 from .job import Done, Failed, Job, Progress
 from .preferences import server_address
 from .sound import Recording, place_sound, recording_of_file, recording_of_strip
-from .take import TakeError, frame_range, key_take, scene_fps
+from .take import TakeError, frame_range, key_take, parts_of, scene_fps
+from .take_settings import TakeSettings
 
 _TICK = 0.1  # seconds
 
@@ -37,6 +38,7 @@ class Generation:
         set_range: whether the scene's frame range is set to the take.
         file: the .blend file that was open.
         progress: how far it is.
+        settings: what the take is made with, as far as neither ``job`` nor ``curves`` tell.
         curves: the result, once there is one.
         note: what the server said of it; may be empty.
     """
@@ -52,6 +54,7 @@ class Generation:
     set_range: bool
     file: str
     progress: Progress
+    settings: TakeSettings = field(default_factory=TakeSettings)
     curves: FaceCurves | None = None
     note: str = ""
 
@@ -117,6 +120,12 @@ def disabled_reason(context: Any) -> str:
     return reason
 
 
+def chosen_settings(settings: Any) -> TakeSettings:
+    """Return what the sidebar's ``settings`` say of the recording of a take, as they give it."""
+    strip = settings.strip_name if settings.audio_source == "STRIP" else ""
+    return TakeSettings(audio="" if strip else settings.audio_path, strip=strip)
+
+
 def prepare(context: Any) -> Generation:
     """Return the take that the settings of the context's scene describe, not yet begun.
 
@@ -148,6 +157,7 @@ def prepare(context: Any) -> Generation:
         set_range=settings.set_range,
         file=bpy.data.filepath,
         progress=Progress(0.0, "Starting"),
+        settings=chosen_settings(settings),
     )
 
 
@@ -160,6 +170,27 @@ def _heard(curves: FaceCurves, recording: Recording, fps: float) -> FaceCurves:
         raise TakeError("The sound strip is trimmed to nothing")
     part = curves.stacked()[kept]
     return curves.with_stacked(part, start=float(curves.times[kept[0]]))
+
+
+def made_with(generation: Generation, curves: FaceCurves) -> TakeSettings:
+    """Return what the take of the finished ``generation`` is made with; ``curves`` are those that are keyed."""
+    options, recording = generation.job.options, generation.recording
+    return replace(
+        generation.settings,
+        audio=generation.settings.audio or str(recording.path),
+        emotion=options.get("emotion", {}),
+        lips="text" if options.get("text") else options.get("lips", ""),
+        text=options.get("text", ""),
+        language=options.get("language", ""),
+        seed=options.get("seed", 0),
+        fps=curves.fps,
+        model=curves.provenance.model_hash,
+        audio_hash=curves.provenance.audio_hash,
+        character=generation.character,
+        origin_frame=recording.origin_frame,
+        heard=(recording.first_frame, recording.last_frame),
+        head=generation.head,
+    )
 
 
 def key_generation(generation: Generation) -> Any:
@@ -177,6 +208,8 @@ def key_generation(generation: Generation) -> Any:
     origin = generation.recording.origin_frame
     # The scene's frame rate may have changed since: seconds stay what they were.
     action = key_take(character, curves, generation.take_name, origin, scene_fps(scene), head=generation.head)
+    for part in parts_of(action):
+        made_with(generation, curves).store(part)
     if generation.add_sound:
         place_sound(scene, generation.recording)
     if generation.set_range:

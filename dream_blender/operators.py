@@ -17,7 +17,8 @@ from .client import ServerError
 from .export import CURVE_SUFFIXES, ExportError, export_take
 from .preferences import preferences, start_server
 from .sound import SoundError
-from .take import NO_TAKE, TakeError, frame_range, key_take, scene_fps, take_of, unread_channels
+from .take import NO_TAKE, TakeError, frame_range, key_take, parts_of, scene_fps, take_of, unread_channels
+from .take_settings import TakeSettings
 
 
 class DREAMTALK_OT_generate(bpy.types.Operator):
@@ -119,20 +120,28 @@ class DREAMTALK_OT_import_curves(bpy.types.Operator):
         """Key the file."""
         scene, settings = context.scene, context.scene.dream_talk
         path = Path(bpy.path.abspath(self.filepath))
-        character = generate.adopt_character(context)
+        character, fps, head = generate.adopt_character(context), scene_fps(scene), settings.head_motion
+        assert character is not None  # poll saw to it
         try:
             curves = read_curves(path)
-            action = key_take(
-                character,
-                curves,
-                path.stem,
-                scene.frame_start - curves.start * scene_fps(scene),
-                scene_fps(scene),
-                head=settings.head_motion,
-            )
+            origin = scene.frame_start - curves.start * fps
+            action = key_take(character, curves, path.stem, origin, fps, head=head)
         except (CurvesError, TakeError, OSError) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
+        known = curves.provenance
+        made = TakeSettings(
+            imported=self.filepath,
+            seed=known.seed,
+            fps=curves.fps,
+            model=known.model_hash,
+            audio_hash=known.audio_hash,
+            character=character.name,
+            origin_frame=origin,
+            head=head,
+        )
+        for part in parts_of(action):
+            made.store(part)
         if settings.set_range:
             scene.frame_start, scene.frame_end = frame_range(character)
         self.report({"INFO"}, generate.keyed_message(character, action))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from typing import Any
+from uuid import uuid4
 
 import bpy
 import numpy as np
@@ -29,6 +30,10 @@ from .head_target import HeadTarget, armature_of, head_channels, head_pose_of, h
 from .retarget import Sampler, bone_channels, read_targets, sampled, unreadable_channels
 
 NO_TAKE = "This character has no take yet: generate or import one first"
+TAKE_ID_MARK = "dream_talk_take_id"
+"""Custom property of an Action: the same unique text on all Actions of one take."""
+PART_MARK = "dream_talk_part"
+"""Custom property of an Action before 4.4: its number within its take, and the data-block it moves, as JSON."""
 _SLIDER_LIMIT = 10.0  # Blender's own hard limit of a shape key's range
 Array = npt.NDArray[np.float64]
 
@@ -92,8 +97,9 @@ class _Actions:
 
     def __init__(self, name: str, curves: FaceCurves, mapping: Mapping) -> None:
         self.name, self.curves, self.mapping = name, curves, mapping
+        self.take_id = uuid4().hex
         self.first = self._new(name)
-        self._taken = False
+        self._parts = 0
 
     def _new(self, name: str) -> Any:
         action = bpy.data.actions.new(name)
@@ -101,14 +107,31 @@ class _Actions:
         origin = {**asdict(self.curves.provenance), "fps": self.curves.fps, "start": self.curves.start}
         action[TAKE_MARK] = json.dumps(origin)
         action[MAPPING_MARK] = self.mapping.to_json()
+        action[TAKE_ID_MARK] = self.take_id
         return action
 
-    def next(self, what: str) -> Any:
-        """Return the Action for one more data-block, ``what`` in words."""
-        if self._taken and not compat.HAS_SLOTS:
-            return self._new(f"{self.name} ({what})")
-        self._taken = True
-        return self.first
+    def next(self, data: Any, what: str) -> Any:
+        """Return the Action for one more data-block ``data``, ``what`` in words."""
+        if compat.HAS_SLOTS:
+            return self.first
+        action = self._new(f"{self.name} ({what})") if self._parts else self.first
+        action[PART_MARK] = json.dumps([self._parts, data.name])
+        self._parts += 1
+        return action
+
+
+def part_of(action: Any) -> tuple[int, str]:
+    """Return the number of ``action`` within its take, and the name of the data-block it moves, if it says so."""
+    number, name = json.loads(action.get(PART_MARK, '[0, ""]'))
+    return number, name
+
+
+def parts_of(action: Any) -> list[Any]:
+    """Return the Actions of the take that ``action`` belongs to, that of the face first; from 4.4 on it is alone."""
+    take_id = action.get(TAKE_ID_MARK)
+    if not take_id:
+        return [action]
+    return sorted((other for other in bpy.data.actions if other.get(TAKE_ID_MARK) == take_id), key=part_of)
 
 
 def _widen(key: Any, values: npt.NDArray[np.floating[Any]]) -> None:
@@ -125,7 +148,7 @@ def _key_shapes(actions: _Actions, character: Any, frames: Array) -> None:
     for target in shape_targets(character, mapping):
         key, values = target.key, driven[:, target.column]
         if target.mesh not in fcurves:
-            fcurves[target.mesh] = compat.animate(key.id_data, actions.next(target.mesh.name))
+            fcurves[target.mesh] = compat.animate(key.id_data, actions.next(key.id_data, target.mesh.name))
         key.mute = False  # a muted key is dropped by exporters
         _widen(key, values)
         stepped = mapping.entries[target.column].kind == "step"
@@ -143,7 +166,7 @@ def _key_pose(actions: _Actions, character: Any, frames: Array, head: HeadTarget
     posed = bones if head is None else [*bones, head]
     if not posed:
         return
-    action = actions.next("head")
+    action = actions.next(posed[0].owner, "head")
     for target in posed:
         remember_rest(target, action)
     curves = actions.curves
