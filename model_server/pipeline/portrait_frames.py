@@ -26,9 +26,6 @@ __all__ = ["FaceChoice", "PortraitFrames", "PortraitStrengths", "placed_face"]
 MINIMUM_SIDE, MAXIMUM_SIDE = 64, 1920
 _SMALLEST_FACE = 48.0  # pixels across; a preview of a small face in a wide picture stays this large
 
-_one_fit = threading.Lock()
-"""Measuring a face holds the process's stderr, which only one may do at a time."""
-
 
 class PortraitFrames:
     """One photograph whose face is found and measured. Safe to use from several threads.
@@ -51,12 +48,11 @@ class PortraitFrames:
     def __init__(self, path: Path, choice: FaceChoice | None = None, maximum_side: int | None = None) -> None:
         if maximum_side is not None and not MINIMUM_SIDE <= maximum_side <= MAXIMUM_SIDE:
             raise ConfigError(f"the longest side is {maximum_side}; give {MINIMUM_SIDE} to {MAXIMUM_SIDE} pixels")
-        with _one_fit:
-            renderer = PortraitRenderer(read_photo(path), choice=choice)
-            self.faces = renderer.fit.faces
-            self.notes = _notes(self.faces, choice)
-            if maximum_side is not None:
-                renderer = _smaller(renderer, maximum_side)
+        renderer = PortraitRenderer(read_photo(path), choice=choice)
+        self.faces = renderer.fit.faces
+        self.notes = renderer.fit.notes
+        if maximum_side is not None:
+            renderer = _smaller(renderer, maximum_side)
         self._renderer = renderer
         self._lock = threading.Lock()
 
@@ -112,12 +108,6 @@ def placed_face(path: Path, landmarks: object) -> FaceChoice:
     """
     rig = LandmarkRig.from_avatar(load_proxy_avatar())
     return FaceChoice(landmarks=parse_landmarks(landmarks, read_photo(path), rig, "landmarks"))
-
-
-def _notes(faces: int, choice: FaceChoice | None) -> tuple[str, ...]:
-    if faces > 1 and (choice is None or choice.index is None):
-        return (f"the photograph shows {faces} faces; the largest is animated",)
-    return ()
 
 
 def _smaller(renderer: PortraitRenderer, maximum_side: int) -> PortraitRenderer:

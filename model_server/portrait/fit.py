@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -386,18 +387,43 @@ def detector_view(points: Floats) -> Floats:
     return np.asarray(points @ rotation_matrix(_DETECTOR_TILT, 0, 0).T, np.float32)
 
 
+class _HeldErrors:
+    """The process's stderr held back while anybody asks for that, for several threads may."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._holders = 0
+
+    def hold(self) -> None:
+        with self._lock:
+            if not self._holders:
+                self._file = tempfile.TemporaryFile()  # noqa: SIM115 # release() closes it
+                self._original = os.dup(2)
+                os.dup2(self._file.fileno(), 2)
+            self._holders += 1
+
+    def release(self) -> None:
+        with self._lock:
+            self._holders -= 1
+            if self._holders:
+                return
+            os.dup2(self._original, 2)
+            os.close(self._original)
+            with self._file as held:
+                held.seek(0)
+                for line in held:
+                    if not _NOISE.search(line):
+                        os.write(2, line)
+
+
+_errors = _HeldErrors()
+
+
 @contextmanager
 def without_native_noise() -> Iterator[None]:
-    """Hold back what MediaPipe writes to stderr, then pass on all but the known start-up lines."""
-    with tempfile.TemporaryFile() as held:
-        original = os.dup(2)
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(original, 2)
-            held.seek(0)
-            for line in held:
-                if not _NOISE.search(line):
-                    os.write(original, line)
-            os.close(original)
+    """Hold back what MediaPipe writes to stderr, then pass on all but the known start-up lines; safe in threads."""
+    _errors.hold()
+    try:
+        yield
+    finally:
+        _errors.release()

@@ -307,8 +307,9 @@ def _hold(form: FormData, folder: Path, shelf: PortraitShelf) -> PortraitView:
         path.unlink(missing_ok=True)
         raise
     width, height = frames.size
+    notes = [note.replace(path.name, shown_name(files["photo"])) for note in frames.notes]
     portrait_id = shelf.add(HeldPortrait(frames, path, shown_name(files["photo"]), choice))
-    return PortraitView(id=portrait_id, width=width, height=height, faces=frames.faces, notes=list(frames.notes))
+    return PortraitView(id=portrait_id, width=width, height=height, faces=frames.faces, notes=notes)
 
 
 @router.delete("/v1/portraits/{portrait_id}", status_code=204)
