@@ -72,7 +72,7 @@ def write_sheet(path: Path, sheet: Bytes) -> None:
     """
     if path.suffix.lower() not in (".png", ".jpg", ".jpeg") or not path.parent.is_dir():
         raise ExportError(f"'{path}': give a .png or .jpg in a folder that exists")
-    options = [cv2.IMWRITE_JPEG_QUALITY, 85] if path.suffix.lower() != ".png" else []
+    options = [cv2.IMWRITE_JPEG_QUALITY, 72] if path.suffix.lower() != ".png" else []
     if not cv2.imwrite(str(path), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR), options):
         raise ExportError(f"'{path}' cannot be written; check the folder's permissions and space")
 
