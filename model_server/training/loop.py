@@ -307,7 +307,11 @@ def _average(averaged: nn.Module, model: nn.Module, decay: float) -> None:
     for weights, source in zip(averaged.parameters(), model.parameters(), strict=True):
         weights.lerp_(source, 1 - decay)
     for buffer, current in zip(averaged.buffers(), model.buffers(), strict=True):
-        buffer.copy_(current)
+        # Running statistics belong to the weights that they were counted with: both are averaged.
+        if buffer.is_floating_point():
+            buffer.lerp_(current, 1 - decay)
+        else:
+            buffer.copy_(current)
 
 
 class _Clock:
