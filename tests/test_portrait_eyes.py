@@ -152,6 +152,13 @@ def test_eyes_shut_in_the_photograph_stay_shut() -> None:
     assert np.array_equal(picture, pixels)
 
 
+def test_a_photograph_of_shut_eyes_is_told_from_open_ones(renderer: PortraitRenderer, rig: LandmarkRig) -> None:
+    shut = PortraitRenderer(photo_from_array(renderer.render(weights(eyeBlink=1))), rig)
+    frame = shut.render(weights(eyeBlink=0.5, eyeLookUp=1))
+    assert np.abs(frame.astype(int) - shut.photo.pixels).max() <= 1
+    assert np.abs(renderer.render(weights(eyeLookUp=1)).astype(int) - renderer.photo.pixels).max() > 40
+
+
 @pytest.mark.parametrize("side", [150, 1100])
 def test_small_and_large_faces_blink(rig: LandmarkRig, side: int) -> None:
     head = cv2.resize(skimage_data.astronaut()[20:220, 120:320], (side, side), interpolation=cv2.INTER_AREA)

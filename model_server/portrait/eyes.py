@@ -10,10 +10,9 @@ import numpy as np
 from .arrays import Bytes, Floats
 from .eyes_ball import Eyeball
 from .eyes_lids import LidPlace, Lids
-from .eyes_shape import EyeShape, smooth_step, with_seen_white
+from .eyes_shape import EyeShape, is_shut, smooth_step, with_seen_white
 
 _HANG = 0.035  # of the eye's width
-SHUT_BELOW = 0.11  # height over width of an eye: below this the photograph shows it shut
 
 
 @dataclass(frozen=True)
@@ -51,10 +50,10 @@ class Eye:
         self, pixels: Bytes, shape: EyeShape, iris: Floats, iris_radius: float, foreign: Floats, grain: Floats
     ) -> None:
         crop = np.ascontiguousarray(pixels[shape.area], np.float32)
+        self.shut = is_shut(shape, crop)
         shape = with_seen_white(shape, crop)
         self._shape, self._crop = shape, crop
         self._keep = np.ascontiguousarray(foreign[shape.area], np.float32)
-        self.shut = shape.openness < SHUT_BELOW
         if self.shut:
             return
         self._lids = Lids(crop, shape, self._keep, grain)
