@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Final
 
 import cv2
@@ -31,6 +31,7 @@ class FaceMeshTracker:
         self._mesh = mesh
         self._detector = detector
         self._crop: tuple[int, int, int, int] | None = None
+        self._started = False
 
     def see(self, pixels: npt.NDArray[np.uint8]) -> Landmarks | None:
         """Return the landmarks (478, 3) of the face in (H, W, 3) uint8 RGB ``pixels``, or None.
@@ -38,29 +39,46 @@ class FaceMeshTracker:
         They are pixels in camera axes: x right from the left edge, y up from the upper edge (below 0), z towards the
         viewer.
         """
+        # Everything that MediaPipe has to say of its start comes with the first face.
+        with nullcontext() if self._started else without_native_noise():
+            face = self._find(pixels)
+        self._started = self._started or face is not None
+        return face
+
+    def _find(self, pixels: npt.NDArray[np.uint8]) -> Landmarks | None:
         if self._crop is not None:
             face = self._in_crop(pixels, self._crop)
             if face is not None:
                 return face
             self._crop = None
-        face = _landmarks(self._mesh, pixels)
+        face = self._landmarks(pixels)
         if face is None:
             self._crop = self._small_face(pixels)
             if self._crop is not None:
                 face = self._in_crop(pixels, self._crop)
         return face
 
+    def _landmarks(self, pixels: npt.NDArray[np.uint8]) -> Landmarks | None:
+        height, width = pixels.shape[:2]
+        # Where the face is not at its former place the mesh gives up, and looks everywhere at the next call only.
+        faces = self._mesh.process(pixels).multi_face_landmarks or self._mesh.process(pixels).multi_face_landmarks
+        if not faces:
+            return None
+        points = np.array([[point.x, point.y, point.z] for point in faces[0].landmark], np.float32)
+        return points * np.array([width, -height, -width], np.float32)
+
     def _in_crop(self, pixels: npt.NDArray[np.uint8], crop: tuple[int, int, int, int]) -> Landmarks | None:
-        """Return the landmarks of a face too small for the mesh's own detector; the square stays until it leaves."""
+        """Return the landmarks of a face too small for the mesh's own detector; the square follows it."""
         left, top, right, bottom = crop
-        face = _landmarks(self._mesh, np.ascontiguousarray(pixels[top:bottom, left:right]))
+        face = self._landmarks(np.ascontiguousarray(pixels[top:bottom, left:right]))
         if face is None:
             return None
         face = face + np.array([left, -top, 0], np.float32)
         middle, room = (face[:, :2].max(axis=0) + face[:, :2].min(axis=0)) / 2, (right - left) / 4
         inside = left + room < middle[0] < right - room and top + room < -middle[1] < bottom - room
         if not inside:
-            self._crop = None
+            size = float(np.ptp(face[:, :2], axis=0).max())
+            self._crop = _square((float(middle[0]), -float(middle[1])), _CROP * size, pixels.shape)
         return face
 
     def _small_face(self, pixels: npt.NDArray[np.uint8]) -> tuple[int, int, int, int] | None:
@@ -76,19 +94,15 @@ class FaceMeshTracker:
         if side < _LEAST_FACE:
             return None
         middle = (box.xmin + box.width / 2) * width, (box.ymin + box.height / 2) * height
-        half = _CROP * side / 2
-        left, top = max(0, int(middle[0] - half)), max(0, int(middle[1] - half))
-        right, bottom = min(width, int(middle[0] + half)), min(height, int(middle[1] + half))
-        return (left, top, right, bottom) if min(right - left, bottom - top) >= _LEAST_FACE else None
+        return _square(middle, _CROP * side, pixels.shape)
 
 
-def _landmarks(mesh: Any, pixels: npt.NDArray[np.uint8]) -> Landmarks | None:
-    height, width = pixels.shape[:2]
-    faces = mesh.process(pixels).multi_face_landmarks
-    if not faces:
-        return None
-    points = np.array([[point.x, point.y, point.z] for point in faces[0].landmark], np.float32)
-    return points * np.array([width, -height, -width], np.float32)
+def _square(middle: tuple[float, float], side: float, shape: tuple[int, ...]) -> tuple[int, int, int, int] | None:
+    """Return left, top, right and bottom of a square cut at the edges of an (H, W, 3) picture; None if none is left."""
+    height, width = shape[:2]
+    left, top = max(0, int(middle[0] - side / 2)), max(0, int(middle[1] - side / 2))
+    right, bottom = min(width, int(middle[0] + side / 2)), min(height, int(middle[1] + side / 2))
+    return (left, top, right, bottom) if min(right - left, bottom - top) >= _LEAST_FACE else None
 
 
 @contextmanager
@@ -97,9 +111,10 @@ def open_face_mesh() -> Iterator[FaceMeshTracker]:
     from mediapipe.python.solutions.face_detection import FaceDetection
     from mediapipe.python.solutions.face_mesh import FaceMesh
 
-    with (
-        without_native_noise(),
-        FaceMesh(static_image_mode=False, max_num_faces=1, refine_landmarks=True) as mesh,
-        FaceDetection(model_selection=1, min_detection_confidence=0.5) as detector,
-    ):
+    with without_native_noise():
+        mesh = FaceMesh(static_image_mode=False, max_num_faces=1, refine_landmarks=True)
+        detector = FaceDetection(model_selection=1, min_detection_confidence=0.5)
+        for part in (mesh, detector):
+            part.process(np.zeros((64, 64, 3), np.uint8))  # waits until all their threads have started
+    with mesh, detector:
         yield FaceMeshTracker(mesh, detector)
