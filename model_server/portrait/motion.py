@@ -27,7 +27,7 @@ _TRANSLATION_LIMIT = 0.03  # metres
 _CAMERA_DISTANCE = 0.8  # metres from which portraits are taken
 _LIP_FOLLOW = (1.0, 0.85, 0.6, 0.35)  # how much of a lip contact's correction each ring takes, from the inside out
 # How much of what moves around it each ring of an eye takes, from the lid margin outwards: none at the eye itself.
-_BROW_FOLLOW = (0.0, 0.3, 1.0)
+_BROW_FOLLOW = (0.0, 0.45, 1.0)
 _CHEEK_FOLLOW = (0.0, 0.15, 0.55)
 _SQUEEZE = 0.55  # of the skin between two rows from the eye up to the brow: the most that a lowered brow takes
 # The lower and the upper edge of the brow over the middle columns of the outermost lid ring.
