@@ -13,7 +13,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -230,15 +230,20 @@ class ServerClient:
             str(model.get("message") or ""),
         )
 
-    def submit(self, audio: Path, options: dict[str, Any]) -> str:
+    def submit(self, audio: Path, options: dict[str, Any], parts: Mapping[str, bytes] | None = None) -> str:
         """Send the recording ``audio`` with the job's ``options`` and return the job's id.
+
+        Args:
+            audio: the recording.
+            options: of the request, without the protocol.
+            parts: NPZ curves that go along: a ``"style"`` clip, an earlier ``"take"``.
 
         Raises:
             ServerError: when the server refuses it.
             OSError: when the file cannot be read.
         """
         stated = json.dumps({"protocol": PROTOCOL_VERSION, **options})
-        form = FormBody({"options": stated}, {"audio": audio})
+        form = FormBody({"options": stated}, {"audio": audio}, parts)
         return str(self.post_form("/v1/jobs", form)["id"])
 
     def post_form(self, path: str, form: FormBody) -> dict[str, Any]:

@@ -51,6 +51,7 @@ class Job:
         client: the server.
         audio: the recording.
         options: the options of the request, without the protocol.
+        parts: NPZ curves that go along: a ``"style"`` clip, an earlier ``"take"``.
         messages: what happened, oldest first.
         sending, doing: what is said while the recording is sent, and while the server works.
     """
@@ -61,6 +62,7 @@ class Job:
     client: ServerClient
     audio: Path
     options: dict[str, Any]
+    parts: dict[str, bytes] = field(default_factory=dict)
     messages: queue.SimpleQueue[Message] = field(default_factory=queue.SimpleQueue)
     _cancel: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -95,7 +97,7 @@ class Job:
 
     def _submit(self) -> str:
         """Send everything and return the job's id."""
-        return self.client.submit(self.audio, self.options)
+        return self.client.submit(self.audio, self.options, self.parts)
 
     def _follow(self, job_id: str) -> Done | Failed:
         """Fetch curves as they are made, until the job ends."""
