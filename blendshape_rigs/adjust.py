@@ -176,7 +176,8 @@ def closures(curves: FaceCurves) -> npt.NDArray[np.intp]:
     closed = load_proxy_avatar().lip_gap(curves.values) < _CLOSED
     edges = np.flatnonzero(np.diff(np.concatenate([[False], closed, [False]]).astype(np.int8))).reshape(-1, 2)
     found = [np.arange(first, stop) for first, stop in edges if stop - first <= _LONGEST_CLOSURE * curves.fps]
-    return np.concatenate([*found, np.zeros(0, np.intp)]).astype(np.intp)
+    frames: npt.NDArray[np.intp] = np.concatenate([*found, np.zeros(0, np.intp)]).astype(np.intp)
+    return frames
 
 
 def blink_peaks(curves: FaceCurves) -> npt.NDArray[np.intp]:

@@ -11,7 +11,7 @@ from mathutils import Quaternion
 
 from ..blendshape_rigs.arkit import ARKIT_COUNT, ARKIT_NAMES
 from ..blendshape_rigs.curves import FaceCurves
-from ..blendshape_rigs.mapping import BoneChannel, Mapping, bone_motion
+from ..blendshape_rigs.mapping import BoneChannel, Mapping, motion_of_targets
 from .character import mapped_bones, shape_targets, value_path
 from .head_pose import Array
 from .head_target import (
@@ -45,12 +45,19 @@ def bone_channels(character: Any, mapping: Mapping, curves: FaceCurves) -> dict[
         mapping: with entries of kind ``bone``.
         curves: the performance.
     """
+    if not mapped_bones(character, mapping):
+        return {}
+    return channels_of_targets(character, mapping, curves.values.astype(np.float64) @ mapping.weights())
+
+
+def channels_of_targets(character: Any, mapping: Mapping, targets: Array) -> dict[str, Array]:
+    """Return the channels of the face bones, as :func:`bone_channels`, that do what (T, N) ``targets`` say."""
     armature = armature_of(character)
     bones = mapped_bones(character, mapping)
     if not bones:
         return {}
     channels: dict[str, Array] = {}
-    motions = bone_motion(mapping, curves.values, eye_distance(armature))
+    motions = motion_of_targets(mapping, targets, eye_distance(armature))
     for bone in bones:
         target = HeadTarget(armature, bone)
         motion = motions[bone].in_axes(bone_axes(armature, bone))

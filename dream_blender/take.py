@@ -85,7 +85,7 @@ def _snapped(frames: Array) -> Array:
     return np.where(np.abs(frames - whole) < 0.01, whole, frames)
 
 
-def _changes(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.intp]:
+def changes(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.intp]:
     """Return the frames of (T,) ``values`` that a stepped curve needs: the first, the last, and every change."""
     changed = np.flatnonzero(np.diff(values)) + 1
     kept: npt.NDArray[np.intp] = np.unique(np.concatenate([[0], changed, [len(values) - 1]]))
@@ -134,7 +134,7 @@ def parts_of(action: Any) -> list[Any]:
     return sorted((other for other in bpy.data.actions if other.get(TAKE_ID_MARK) == take_id), key=part_of)
 
 
-def _widen(key: Any, values: npt.NDArray[np.floating[Any]]) -> None:
+def widen(key: Any, values: npt.NDArray[np.floating[Any]]) -> None:
     """Let the shape key ``key`` take all ``values``: those outside of its slider would be cut."""
     key.slider_min = max(min(key.slider_min, float(values.min())), -_SLIDER_LIMIT)
     key.slider_max = min(max(key.slider_max, float(values.max())), _SLIDER_LIMIT)
@@ -150,13 +150,13 @@ def _key_shapes(actions: _Actions, character: Any, frames: Array) -> None:
         if target.mesh not in fcurves:
             fcurves[target.mesh] = compat.animate(key.id_data, actions.next(key.id_data, target.mesh.name))
         key.mute = False  # a muted key is dropped by exporters
-        _widen(key, values)
+        widen(key, values)
         stepped = mapping.entries[target.column].kind == "step"
-        kept = _changes(values) if stepped else slice(None)
+        kept = changes(values) if stepped else slice(None)
         curve = fcurves[target.mesh].new(value_path(key.name))
         fill_curve(curve, frames[kept], values[kept], "CONSTANT" if stepped else "LINEAR")
     for follower in shape_targets(character, mapping, driven=True):
-        _widen(follower.key, driven[:, follower.column])  # as teeth that follow the head's jaw by a driver
+        widen(follower.key, driven[:, follower.column])  # as teeth that follow the head's jaw by a driver
 
 
 def _key_pose(actions: _Actions, character: Any, frames: Array, head: HeadTarget | None) -> None:
@@ -261,7 +261,7 @@ def _sampler(frames: Array) -> Sampler:
     return sample
 
 
-def _read_head(character: Any, sample: Sampler, frames: int) -> tuple[Array, Array]:
+def read_head(character: Any, sample: Sampler, frames: int) -> tuple[Array, Array]:
     """Return head rotation (T, 3) rad and translation (T, 3) m; still where nothing is keyed."""
     target = head_target(character)
     if target is None:
@@ -294,7 +294,7 @@ def read_take(character: Any, first_frame: float, last_frame: float, fps: float,
     mapping = taken_mapping(character)
     frames = np.arange(first_frame, last_frame + 0.5)
     sample = _sampler(frames)
-    rotation, translation = _read_head(character, sample, len(frames))
+    rotation, translation = read_head(character, sample, len(frames))
     return FaceCurves(
         mapping.restore(read_targets(character, mapping, sample, len(frames))),
         rotation.astype(np.float32),

@@ -85,10 +85,19 @@ def bone_motion(
     Raises:
         MappingError: for a bone entry whose target is no bone channel.
     """
-    columns = mapping.of_kind("bone")
-    curves = np.asarray(values, np.float64) @ mapping.weights()
+    return motion_of_targets(mapping, np.asarray(values, np.float64) @ mapping.weights(), face_size)
+
+
+def motion_of_targets(
+    mapping: Mapping, targets: npt.NDArray[np.floating[Any]], face_size: float = 1.0
+) -> dict[str, BoneMotion]:
+    """Return how each bone of ``mapping`` moves when its targets do what (T, N) ``targets`` say.
+
+    Columns are those of ``Mapping.apply``; for the other arguments and errors see :func:`bone_motion`.
+    """
+    curves = np.asarray(targets, np.float64)
     parts: dict[str, list[tuple[BoneChannel, int]]] = defaultdict(list)
-    for column in columns:
+    for column in mapping.of_kind("bone"):
         channel = BoneChannel.parse(mapping.entries[column].target)
         parts[channel.bone].append((channel, column))
     motions = {}
