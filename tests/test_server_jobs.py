@@ -73,6 +73,19 @@ def test_a_style_clip_changes_the_performance(server: Server) -> None:
     assert np.abs(server.curves(plain).stacked() - server.curves(styled).stacked()).max() > 1e-3
 
 
+def test_a_style_of_no_strength_leaves_no_trace(server: Server) -> None:
+    clip = FaceCurves(np.full((60, 52), 0.5, np.float32), np.zeros((60, 3)), np.zeros((60, 3)), 30.0)
+    audio = wav(voice(1.0))
+    plain, none = server.accept(audio), server.accept(audio, style=npz_bytes(clip), style_strength=0.0)
+    half = server.accept(audio, style=npz_bytes(clip), style_strength=0.5)
+    for job in (plain, none, half):
+        assert server.finish(job)["state"] == "done"
+    np.testing.assert_array_equal(server.curves(plain).stacked(), server.curves(none).stacked())
+    assert np.abs(server.curves(plain).stacked() - server.curves(half).stacked()).max() > 1e-3
+    assert "needs the 'style' clip" in detail(server.post(audio, style_strength=0.5))
+    assert "from 0 to 1" in detail(server.post(audio, style=npz_bytes(clip), style_strength=2.0))
+
+
 def test_a_part_of_a_take_is_made_again_and_the_rest_stays(server: Server) -> None:
     audio = wav(voice(2.0))
     first = server.accept(audio, seed=1)

@@ -14,7 +14,7 @@ from blendshape_rigs.avatar import load_proxy_avatar
 from blendshape_rigs.curves import FaceCurves
 from model_server.audio.decode import AudioStream, open_audio
 from model_server.commands.demo import DEMO_SPEECH
-from model_server.errors import Cancelled, WeightsError
+from model_server.errors import Cancelled, ConfigError, WeightsError
 from model_server.pipeline.performance import Expressed, express, refine
 from model_server.pipeline.request import AnimationRequest, EmotionTrack
 from model_server.pipeline.speech_to_curves import SpeechToCurves
@@ -192,6 +192,25 @@ def test_a_style_clip_changes_the_manner(model: SpeechToCurves, speech: AudioStr
     styled = model(speech, AnimationRequest(seed=1, style=angry))
     brows = styled.channel("browDownLeft").mean() - neutral.channel("browDownLeft").mean()
     assert brows > 0.1
+
+
+def test_a_style_shows_as_far_as_its_strength_says(
+    model: SpeechToCurves, speech: AudioStream, neutral: FaceCurves
+) -> None:
+    clip = model(speech, AnimationRequest(EmotionTrack.constant({"happy": 1.0}), seed=4))
+    none, half, whole = (
+        model(speech, AnimationRequest(seed=1, style=clip, style_strength=strength)) for strength in (0.0, 0.5, 1.0)
+    )
+    np.testing.assert_array_equal(none.stacked(), neutral.stacked())
+    smiles = [take.channel("mouthSmileLeft").mean() for take in (neutral, half, whole)]
+    assert smiles[2] > smiles[0] + 0.2
+    assert smiles[1] == pytest.approx((smiles[0] + smiles[2]) / 2, abs=0.05)
+
+
+@pytest.mark.parametrize("strength", [-0.1, 1.5, float("nan")])
+def test_a_strength_out_of_range_is_refused(strength: float) -> None:
+    with pytest.raises(ConfigError, match="from 0 to 1"):
+        AnimationRequest(style_strength=strength)
 
 
 def test_cancel_stops_before_the_next_step(model: SpeechToCurves, speech: AudioStream) -> None:

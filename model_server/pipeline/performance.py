@@ -133,6 +133,21 @@ def express(
         index += 1
 
 
+def blend(plain: Iterable[Expressed], styled: Iterable[Expressed], strength: float) -> Iterator[Expressed]:
+    """Yield what lies between two performances of one recording, piece by piece.
+
+    Whole performances are mixed: half way between two style embeddings lies hardly any style.
+
+    Args:
+        plain: the performance at strength 0.
+        styled: that at strength 1, in pieces of the same lengths.
+        strength: 0 to 1.
+    """
+    for without, within in zip(plain, styled, strict=True):
+        face = without.face + np.float32(strength) * (within.face - without.face)
+        yield Expressed(without.audio, without.emotion, complete_blinks(face))
+
+
 def _known(window: int, previous: Array | None, kept: tuple[Array, Mask] | None) -> tuple[Array, Mask]:
     """Return (W, 58) values and where they are given: what stays, and the last frames of the window before."""
     if kept is None:

@@ -103,6 +103,7 @@ class AnimationRequest:
             no emotion is asked for, the clip's own is borrowed too.
         kept: what stays of an earlier performance of the same recording.
         source: what the lips follow: the sound, a text, or an edited track of phones.
+        style_strength: 0 to 1, how far the style clip shows; at 0 as without one.
     """
 
     emotion: EmotionTrack = field(default_factory=lambda: EmotionTrack.constant({}))
@@ -111,6 +112,7 @@ class AnimationRequest:
     style: FaceCurves | None = None
     kept: Kept | None = None
     source: PhoneSource = field(default_factory=PhoneSource)
+    style_strength: float = 1.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.fps <= 240:
@@ -119,3 +121,5 @@ class AnimationRequest:
             raise ConfigError(f"seed is {self.seed}; choose a whole number from 0 to 2^63 - 1")
         if self.style is not None and self.style.duration < 0.5:
             raise ConfigError(f"the style clip lasts {self.style.duration:.2f} s; give at least 0.5 s")
+        if not 0 <= self.style_strength <= 1:
+            raise ConfigError(f"the strength of the style is {self.style_strength:g}; choose a number from 0 to 1")

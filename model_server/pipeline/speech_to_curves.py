@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import tee
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from model_server.models.speech_encoder import SpeechEncoder
 
 from .hearing import hear, hear_phones
 from .kept import keep_exactly, keep_lips
-from .performance import Sampling, express, refine
+from .performance import Expressed, Sampling, blend, express, refine
 from .phone_source import PhoneSource
 from .phones import PhoneSegment, decode_segments
 from .request import AnimationRequest, Progress
@@ -73,10 +74,8 @@ class SpeechToCurves:
         heard = self.heard_features(audio, request.source)
 
         # 2. EmoDiff: expression and head pose from audio, initial state and emotion style.
-        style = None if request.style is None else self._embed_style(request.style)
-        before_step = progress or _nothing
+        expressed = self._expressed(heard, request, progress or _nothing)
         kept = None if request.kept is None else request.kept.at(FRAME_RATE)
-        expressed = express(heard, self.emodiff, request.emotion, style, request.seed, self.sampling, before_step, kept)
 
         # 3. Lip refinement: jaw, mouth and tongue again, from audio and expression; all else bit for bit.
         refined = refine(expressed, self.lip_refiner)
@@ -103,6 +102,28 @@ class SpeechToCurves:
     def timed_phones(self, audio: AudioStream, source: PhoneSource) -> TimedPhones:
         """Return the timed phones of a whole recording as a track that can be edited; see :func:`hear_phones`."""
         return hear_phones(audio, self.encoder, source)
+
+    def _expressed(
+        self, heard: Iterator[FloatArray], request: AnimationRequest, before_step: Progress
+    ) -> Iterator[Expressed]:
+        """Yield expression and head pose; of a style clip at part of its strength, between those without and with it.
+
+        A request's style is borrowed in full or not at all by a sampling, so part of it takes two.
+        """
+        kept = None if request.kept is None else request.kept.at(FRAME_RATE)
+
+        def sampled(features: Iterator[FloatArray], style: torch.Tensor | None) -> Iterator[Expressed]:
+            return express(
+                features, self.emodiff, request.emotion, style, request.seed, self.sampling, before_step, kept
+            )
+
+        if request.style is None or request.style_strength == 0:
+            return sampled(heard, None)
+        style = self._embed_style(request.style)
+        if request.style_strength == 1:
+            return sampled(heard, style)
+        first, second = tee(heard)
+        return blend(sampled(first, None), sampled(second, style), request.style_strength)
 
     def _embed_style(self, clip: FaceCurves) -> torch.Tensor:
         with torch.no_grad():

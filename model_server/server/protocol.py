@@ -6,6 +6,7 @@ Version 1::
     POST   /v1/jobs                          multipart: "audio" file, "options" JSON, perhaps "style" and "take" NPZ
     GET    /v1/jobs/{id}                     JobView
     GET    /v1/jobs/{id}/events              JobView as newline-delimited JSON until the job ends
+    GET    /v1/jobs/{id}/hold                empty lines until the job ends; a client that leaves before cancels the job
     GET    /v1/jobs/{id}/curves?first_frame  NPZ of the frames made so far, from that frame on
     DELETE /v1/jobs/{id}                     cancels a job that has not ended, forgets one that has
     GET    /v1/jobs/{id}/file                the video of a portrait job that is done
@@ -26,6 +27,7 @@ Options, all but the first optional::
     {"protocol": 1,
      "emotion": {"happy": 0.8},             or {"times": [0, 2.5], "weights": [[8 numbers], [8 numbers]]}
      "seed": 0, "fps": 30,
+     "style_strength": 0.5,                  with a "style": 0 to 1, how far it shows
      "text": "Hello there", "language": "en",  what is said; the lips follow it
      "lips": "auto",                         or "encoder" or "recogniser" (English), where there is no text
      "phones": [["h", 0.1, 0.16], ...],      an edited track instead: IPA symbol, start and end in seconds
@@ -111,6 +113,7 @@ class JobOptions(Strict):
         emotion: intensities 0..1 by emotion name, or keys over time.
         seed: the same seed gives the same performance.
         fps: frames per second of the answer, 1 to 240.
+        style_strength: how far the style clip shows, 0 to 1.
         text: what is said in the recording, empty where that is not known.
         language: of the text, as espeak-ng names it.
         lips: what hears the phones where there is no text: "auto", "encoder" or "recogniser".
@@ -127,6 +130,7 @@ class JobOptions(Strict):
     ] = Field(default_factory=dict)
     seed: int = 0
     fps: float = 30.0
+    style_strength: float = 1.0
     text: str = Field("", max_length=MAXIMUM_TEXT)
     language: str = Field("en", max_length=40)
     lips: str = "auto"
@@ -151,11 +155,15 @@ class JobOptions(Strict):
         """Return what the pipeline is asked for, with a ``style`` clip and an earlier ``take`` to keep parts of.
 
         Raises:
-            ConfigError: for a value out of range, or an earlier take of which nothing is kept, or the reverse.
+            ConfigError: for a value out of range, the strength of no style, or an earlier take of which nothing is
+                kept, or the reverse.
         """
         phones = None if self.phones is None else phones_from_lists(self.phones)
         source = PhoneSource(self.text, self.language, self.lips, phones)
-        return AnimationRequest(self.emotion_track(), self.seed, self.fps, style, self._kept(take), source)
+        kept, strength = self._kept(take), self.style_strength
+        if style is None and strength != 1:
+            raise ConfigError("'style_strength' needs the 'style' clip whose strength it is")
+        return AnimationRequest(self.emotion_track(), self.seed, self.fps, style, kept, source, strength)
 
     def _kept(self, take: FaceCurves | None) -> Kept | None:
         some = bool(self.remake or self.lock or self.keys)
