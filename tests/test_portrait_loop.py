@@ -59,8 +59,8 @@ def test_every_response_grows_with_what_drives_it(measured: PortraitMeasurement)
 def test_gains_are_near_one(measured: PortraitMeasurement) -> None:
     gains = {name: gain.slope for name, gain in measured.gains.items()}
     assert set(gains) == {"opening", "mouth width", "smile", "blink", "brows", *TURNS}
-    # Lips that narrow and corners that rise are read too small on photographs; the mesh itself moves fully.
-    lowest = {"mouth width": 0.3, "smile": 0.5}
+    # Corners that rise are read too small on a photograph that smiles already.
+    lowest = {"smile": 0.55}
     assert {name: gain for name, gain in gains.items() if not lowest.get(name, 0.7) < gain < 1.3} == {}
 
 

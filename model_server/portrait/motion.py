@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
-from blendshape_rigs.arkit import ARKIT_NAMES, LIP_CHANNELS
+from blendshape_rigs.arkit import ARKIT_COUNT, ARKIT_INDEX, ARKIT_NAMES, LIP_CHANNELS
 from blendshape_rigs.face_mesh import FACE_OVAL, LANDMARKS, LOWER_LIP_RINGS, UPPER_LIP_RINGS
 
 from .arrays import Floats, Reals
@@ -36,6 +36,13 @@ _BROW_COLUMNS = slice(2, 7)
 _HOLD_SECONDS = 0.35
 _LIDS = [index for index, name in enumerate(ARKIT_NAMES) if name.startswith("eye")]
 _MOUTH = list(LIP_CHANNELS)
+
+# A flat picture shows no lips that come forward and no brow that rounds: the same movement reads weaker than on a
+# head. Chosen on four portraits by what a landmark detector finds again; four of five others come nearer too.
+_FLAT = np.ones(ARKIT_COUNT, np.float32)
+_FLAT[ARKIT_INDEX["mouthPucker"]] = 1.35
+_FLAT[[ARKIT_INDEX[name] for name in ("mouthSmileLeft", "mouthSmileRight")]] = 1.12
+_FLAT[[ARKIT_INDEX[name] for name in ("browInnerUp", "browOuterUpLeft", "browOuterUpRight")]] = 1.12
 
 
 def eased(angle: float, limit: float) -> float:
@@ -103,7 +110,7 @@ class PortraitMotion:
         drive = self.fit.drive(values, activity)
         # Lids and gaze are painted on the resting picture; no vertex follows them.
         drive[_LIDS] = 0
-        offset = self.fit.scale * self.rig.move(drive) @ self.fit.rotation.T
+        offset = self.fit.scale * self.rig.move(drive * _FLAT) @ self.fit.rotation.T
         placed = self.fit.landmarks[:LANDMARKS] + offset
         self._meet_lips(placed, values, activity)
         for side in (0, 1):
