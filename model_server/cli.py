@@ -22,6 +22,7 @@ from model_server.errors import DreamTalkError
 
 COMMANDS = {
     "animate": "model_server.commands.animate",
+    "batch": "model_server.commands.batch",
     "portrait": "model_server.commands.portrait",
     "phones": "model_server.commands.phones",
     "demo": "model_server.commands.demo",

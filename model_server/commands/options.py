@@ -114,7 +114,7 @@ def phone_source(arguments: argparse.Namespace) -> PhoneSource:
     if arguments.text is not None and not text.strip():
         raise ConfigError("--text is empty; write what is said, or leave it out")
     if arguments.text_file is not None:
-        text = _read_text(arguments.text_file)
+        text = read_text(arguments.text_file)
     track: Path | None = getattr(arguments, "phones", None)
     phones = None
     if track is not None:
@@ -124,7 +124,13 @@ def phone_source(arguments: argparse.Namespace) -> PhoneSource:
     return PhoneSource(text, arguments.lang, arguments.lips, phones)
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return what is said, from the UTF-8 file at ``path``.
+
+    Raises:
+        ConfigError: for a file that is too long, empty or no UTF-8 text.
+        OSError: when it cannot be read.
+    """
     if path.stat().st_size > 4 * MAXIMUM_TEXT:
         raise ConfigError(f"'{path}' is too long; give at most {MAXIMUM_TEXT} characters of text")
     try:

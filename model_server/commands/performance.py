@@ -25,7 +25,7 @@ def perform(arguments: argparse.Namespace, audio: Path, fps: float, kept: Kept |
 
     # Bad input is told before the model loads.
     recording = open_audio(audio, maximum_seconds=arguments.max_hours * 3600)
-    style = _style(arguments.style) if arguments.style else None
+    style = read_style(arguments.style) if arguments.style else None
     emotion = arguments.emotion or EmotionTrack.constant({})
     source = phone_source(arguments)
     request = AnimationRequest(emotion, arguments.seed or 0, fps, style, kept, source)
@@ -37,8 +37,13 @@ def perform(arguments: argparse.Namespace, audio: Path, fps: float, kept: Kept |
         return model(recording, request, progress)
 
 
-def _style(clip: Path) -> FaceCurves:
-    """Return the curves in ``clip``, or those of the face that it shows."""
+def read_style(clip: Path) -> FaceCurves:
+    """Return the curves in ``clip``, or those of the face that it shows.
+
+    Raises:
+        CaptureError: for a video in which no face is found.
+        CurvesError: for a broken file of curves.
+    """
     from blendshape_rigs.formats import read_curves
     from model_server.capture import capture_video
 
