@@ -52,6 +52,16 @@ def assigned_curves(data: Any) -> list[Any]:
     return list(bag.fcurves) if bag is not None else []
 
 
+def copied_curves(data: Any, copied: Any) -> list[Any]:
+    """Return the F-curves in ``copied``, a copy of the active Action of ``data``, for what animates ``data`` there."""
+    animation = data.animation_data
+    if not HAS_SLOTS:
+        return list(copied.fcurves)
+    slot = copied.slots.get(animation.action_slot.identifier) if animation.action_slot is not None else None
+    bag = _channelbag(copied, slot, ensure=False) if slot is not None else None
+    return list(bag.fcurves) if bag is not None else []
+
+
 def strips(scene: Any) -> list[Any]:
     """Return the strips of the sequencer of ``scene``, nested ones left out."""
     editor = scene.sequence_editor

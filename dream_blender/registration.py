@@ -7,16 +7,21 @@ from typing import Any
 import bpy
 
 from . import (
+    adjust_operators,
+    adjust_panel,
+    adjust_settings,
     avatar_options,
     capture_operator,
     character_operators,
     drawings,
+    environment_operators,
     generate,
     ict_operator,
     mapping_list,
     operators,
     panel,
     portrait_panel,
+    server_operators,
     server_process,
     server_status,
     transfer_operator,
@@ -27,6 +32,7 @@ from .properties import DREAMTALK_PG_settings
 
 CLASSES: tuple[Any, ...] = (
     *mapping_list.CLASSES,
+    *adjust_settings.CLASSES,
     DREAMTALK_PG_portrait_point,
     DREAMTALK_PG_portrait,
     DREAMTALK_PG_settings,
@@ -41,6 +47,8 @@ CLASSES: tuple[Any, ...] = (
     operators.DREAMTALK_OT_start_server,
     operators.DREAMTALK_OT_stop_server,
     operators.DREAMTALK_OT_copy_command,
+    *server_operators.CLASSES,
+    *environment_operators.CLASSES,
     *capture_operator.CLASSES,
     *drawings.CLASSES,
     panel.DREAMTALK_PT_speak,
@@ -48,6 +56,8 @@ CLASSES: tuple[Any, ...] = (
     panel.DREAMTALK_PT_look,
     *ict_operator.CLASSES,
     *transfer_operator.CLASSES,
+    *adjust_operators.CLASSES,
+    *adjust_panel.CLASSES,
     *portrait_panel.CLASSES,
     panel.DREAMTALK_PT_files,
 )
@@ -59,6 +69,7 @@ def register() -> None:
         bpy.utils.register_class(item)
     bpy.types.Scene.dream_talk = bpy.props.PointerProperty(type=DREAMTALK_PG_settings)
     avatar_options.register_properties()
+    adjust_settings.register_properties()
     bpy.app.handlers.load_post.append(generate.on_file_loaded)
     portrait_panel.register()
     server_status.register()
@@ -70,7 +81,9 @@ def unregister() -> None:
     portrait_panel.unregister()
     bpy.app.handlers.load_post.remove(generate.on_file_loaded)
     server_status.unregister()
+    environment_operators.stop()
     server_process.stop()
+    adjust_settings.unregister_properties()
     avatar_options.unregister_properties()
     del bpy.types.Scene.dream_talk
     for item in reversed(CLASSES):

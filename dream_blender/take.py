@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
@@ -236,11 +237,16 @@ def _provenance(action: Any) -> Provenance:
     return Provenance(**{name: stored[name] for name in Provenance.__dataclass_fields__ if name in stored})
 
 
+@lru_cache(maxsize=16)
+def _stored_mapping(text: str) -> Mapping:
+    return Mapping.from_json(text)
+
+
 def taken_mapping(character: Any) -> Mapping:
     """Return the mapping that the present take of ``character`` was keyed by; that of now for foreign Actions."""
     action = take_of(character)
     stored = action.get(MAPPING_MARK) if action is not None else None
-    return Mapping.from_json(stored) if stored else mapping_of(character)
+    return _stored_mapping(stored) if stored else mapping_of(character)
 
 
 def unread_channels(character: Any) -> tuple[str, ...]:
