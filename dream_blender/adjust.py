@@ -73,7 +73,10 @@ def problem_of(character: Any) -> str:
     """Return why the active take of ``character`` cannot be changed, as one sentence; empty when it can."""
     if take_of(character) is None:
         return NO_TAKE
-    take = ActiveTake(character)
+    return _problem_with(ActiveTake(character))
+
+
+def _problem_with(take: ActiveTake) -> str:
     if any(not part.is_editable for part in take.parts):
         return f"'{take.action.name}' is linked from another file: make it local first"
     return "" if take.curves else f"'{take.action.name}' has no keys"
@@ -141,10 +144,11 @@ def on_slider(slider: Any, _context: Any) -> None:
     action, part = slider.id_data, slider.path_from_id().rpartition(".")[2]
     with nothing_changes():  # but keys
         character = character_of(action)
-        # A take that is not active takes its sliders up when it is.
-        if character is None or problem_of(character):
-            return
+        if character is None:
+            return  # a take that is not active takes its sliders up when one is moved there
         take = ActiveTake(character)
+        if _problem_with(take):
+            return
         settings = action.dream_talk_adjust
         if settings.base is None:
             _keep_aside(take)

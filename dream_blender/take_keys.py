@@ -147,6 +147,10 @@ def copy_keys(source: Any, target: Any) -> None:
     target.update()
 
 
+def _within(frames: Array, grid: Array) -> bool:
+    return np.array_equal(frames, grid) or bool(np.isin(frames, grid).all())
+
+
 def grid_of(curves: list[Any], fps: float) -> tuple[Array, float]:
     """Return the (T,) frames that all the keys of ``curves`` lie on, and how many of them make a second.
 
@@ -161,7 +165,7 @@ def grid_of(curves: list[Any], fps: float) -> tuple[Array, float]:
     longest = max(keyed, key=len)
     gaps = np.diff(longest)
     even = len(gaps) > 0 and bool(np.ptp(gaps) < 0.02 * gaps.mean() + 0.02)
-    if even and all(np.isin(frames, longest).all() for frames in keyed) and gaps.mean() < 2:
+    if even and gaps.mean() < 2 and all(_within(frames, longest) for frames in keyed):
         return longest, fps / float(gaps.mean())
     first, last = min(frames[0] for frames in keyed), max(frames[-1] for frames in keyed)
     return np.arange(np.floor(first + 1e-3), np.ceil(last - 1e-3) + 0.5), fps
