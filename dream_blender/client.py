@@ -11,10 +11,11 @@ Errors::
 from __future__ import annotations
 
 import http.client
+import ipaddress
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,12 +58,13 @@ class Address:
 
 @dataclass(frozen=True)
 class Health:
-    """What the server says of itself; ``ready`` tells whether its model is loaded."""
+    """What the server says of itself: ``ready`` when ``model_hash`` is loaded, else ``message`` may say why not."""
 
     version: str
     device: str
     ready: bool
     message: str
+    model_hash: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,10 @@ def read_address(path: Path) -> Address:
 def is_loopback(url: str) -> bool:
     """Tell whether ``url`` stays on this computer."""
     host = urlsplit(url).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"  # any other name may lead anywhere, 127.example.com too
 
 
 def _check_protocol(version: Any) -> None:
@@ -228,7 +233,17 @@ class ServerClient:
             str(answer.get("device", "")),
             bool(model.get("loaded")),
             str(model.get("message") or ""),
+            str(model.get("hash") or ""),
         )
+
+    def check_token(self) -> None:
+        """Do nothing when the server lets this client in; health alone is open to all.
+
+        Raises:
+            ServerError: when it does not accept the token, or does not answer.
+        """
+        with suppress(NotKnown):
+            self._request("GET", "/v1/jobs/none")
 
     def submit(self, audio: Path, options: dict[str, Any], parts: Mapping[str, bytes] | None = None) -> str:
         """Send the recording ``audio`` with the job's ``options`` and return the job's id.
@@ -286,6 +301,27 @@ class ServerClient:
         except CurvesError as error:
             raise ServerError(f"The server sent curves that cannot be read: {error}") from error
 
+    @contextmanager
+    def hold(self, job_id: str) -> Iterator[None]:
+        """Bind a job to the body of the ``with`` statement: the server cancels it when this program ends meanwhile.
+
+        A server that is older than this does without.
+
+        Raises:
+            ServerUnreachable: when nothing answers.
+        """
+        connection = self._connection()
+        try:
+            with self._silence_told():
+                connection.request(
+                    "GET", f"/v1/jobs/{job_id}/hold", headers={"Authorization": f"Bearer {self._address.token}"}
+                )
+                answer = connection.getresponse()
+            with answer:
+                yield
+        finally:
+            connection.close()
+
     def cancel(self, job_id: str) -> None:
         """Cancel a job, or forget one that has ended.
 
@@ -303,6 +339,19 @@ def health_of(address: Address) -> Health:
         ServerError: when it does not answer properly.
     """
     return ServerClient(address, timeout=_HEALTH_TIMEOUT).health()
+
+
+def tested(address: Address) -> Health:
+    """Return what the server at ``address`` says of itself, once it has accepted the token too.
+
+    Raises:
+        ProtocolMismatch: when it speaks another version.
+        ServerError: when it does not answer properly, or does not accept the token.
+    """
+    client = ServerClient(address, timeout=_HEALTH_TIMEOUT)
+    health = client.health()
+    client.check_token()
+    return health
 
 
 def _refusal(data: bytes, status: int) -> ServerError:

@@ -20,7 +20,7 @@ from .character import (
     problem_with,
     profile_title,
 )
-from .preferences import preferences
+from .preferences import EXTENSION, preferences
 from .take import take_of
 
 _NARROW = 34  # characters that fit the sidebar at its usual width
@@ -86,6 +86,7 @@ class DREAMTALK_PT_speak(Sidebar, bpy.types.Panel):
             row = column.row(align=True)
             row.label(text="Start it: dreamtalk serve", icon="BLANK1")
             row.operator("dream_talk.copy_command", text="", icon="COPYDOWN")
+            column.operator("preferences.addon_show", text="Set Up the Server", icon="PREFERENCES").module = EXTENSION
 
     def _draw_character(self, context: Any) -> None:
         settings = context.scene.dream_talk

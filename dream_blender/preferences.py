@@ -23,14 +23,27 @@ class DREAMTALK_AP_preferences(bpy.types.AddonPreferences):
     server_url: bpy.props.StringProperty(
         name="Server Address",
         description="Leave empty for the server of this computer; else like https://studio.example:8787",
+        update=lambda _chosen, _context: _changed(),
     )
     server_token: bpy.props.StringProperty(
-        name="Token", description="What the other computer's server printed as its token", subtype="PASSWORD"
+        name="Token",
+        description="What the other computer's server printed as its token",
+        subtype="PASSWORD",
+        update=lambda _chosen, _context: _changed(),
     )
     environment: bpy.props.StringProperty(
         name="Environment",
         description="Folder of the Python environment with the dreamtalk command; used to start the server",
         subtype="DIR_PATH",
+    )
+    package_source: bpy.props.StringProperty(
+        name="Package",
+        description="The dreamtalk wheel, source archive or folder that you have; "
+        "or a name, where your package index has it",
+        subtype="FILE_PATH",
+    )
+    show_log: bpy.props.BoolProperty(
+        name="Show Log", description="Show the last lines that the server has said", options={"SKIP_SAVE"}
     )
 
     likeness_consent: bpy.props.BoolProperty(
@@ -39,28 +52,33 @@ class DREAMTALK_AP_preferences(bpy.types.AddonPreferences):
         "and will not pass the result off as a recording of them",
     )
 
-    def draw(self, _context: Any) -> None:
+    def draw(self, context: Any) -> None:
         """Draw the preferences."""
-        column = self.layout.column()
-        column.use_property_split = True
-        column.prop(self, "environment")
-        if not self.environment:
-            column.label(text="Or start the server in a terminal: dreamtalk serve", icon="INFO")
-        row = column.row()
-        row.operator("dream_talk.start_server", icon="PLAY")
-        row.operator("dream_talk.stop_server", icon="SNAP_FACE")
-        column.separator()
-        column.prop(self, "server_url")
-        sub = column.column()
-        sub.enabled = bool(self.server_url)
-        sub.prop(self, "server_token")
-        column.separator()
-        column.prop(self, "likeness_consent")
+        from . import server_panel  # it draws what the status knows, and the status asks this module
+
+        server_panel.draw(self.layout, context, self)
+
+
+def _changed() -> None:
+    """Ask the server that is named now."""
+    from . import server_status  # it asks this module which server to look at
+
+    server_status.refresh()
 
 
 def preferences(context: Any) -> Any:
     """Return the add-on's preferences."""
     return context.preferences.addons[EXTENSION].preferences
+
+
+def environment_folder(chosen: Any) -> Path:
+    """Return the folder of the environment that the preferences ``chosen`` name."""
+    return Path(bpy.path.abspath(chosen.environment)).expanduser()
+
+
+def log_path() -> Path:
+    """Return the file of what the server says that this Blender starts."""
+    return Path(bpy.utils.extension_path_user(EXTENSION, create=True)) / "server.log"
 
 
 def server_address(context: Any) -> client.Address:
@@ -104,5 +122,4 @@ def start_server(context: Any) -> None:
         raise server_process.StartError("The preferences name a server elsewhere: clear Server Address first")
     if _local_server_answers():
         raise server_process.StartError("A server that was started elsewhere runs already, and is used")
-    log = Path(bpy.utils.extension_path_user(EXTENSION, create=True)) / "server.log"
-    server_process.start(Path(bpy.path.abspath(chosen.environment)).expanduser(), log)
+    server_process.start(environment_folder(chosen), log_path())

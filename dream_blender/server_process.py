@@ -11,7 +11,7 @@ from pathlib import Path
 _process: subprocess.Popen[bytes] | None = None
 _log: Path | None = None
 _STOP_SECONDS = 5.0
-_LOG_TAIL = 2000  # bytes
+_LOG_TAIL = 4000  # bytes
 
 
 class StartError(Exception):
@@ -31,6 +31,27 @@ def command_of(environment: Path) -> Path:
     return command
 
 
+def version_of(environment: Path) -> str:
+    """Return the version of the dreamtalk distribution in the Python environment ``environment``.
+
+    It is read from the files of the environment; nothing of it is run.
+
+    Raises:
+        StartError: when dreamtalk is not in it.
+    """
+    command_of(environment)
+    found = [*environment.glob("lib/python*/site-packages/dreamtalk-*.dist-info")]
+    found += environment.glob("Lib/site-packages/dreamtalk-*.dist-info")
+    if not found:
+        raise StartError(f"{environment} has a dreamtalk command without its package: install dreamtalk in it anew")
+    return found[0].name.removesuffix(".dist-info").removeprefix("dreamtalk-")
+
+
+def clean_settings() -> dict[str, str]:
+    """Return the environment variables for another Python, without those that Blender set for its own."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+
+
 def is_ours() -> bool:
     """Tell whether a server that this Blender started is running."""
     return _process is not None and _process.poll() is None
@@ -46,8 +67,6 @@ def start(environment: Path, log: Path) -> None:
     if is_ours():
         return
     command = command_of(environment)
-    # Blender's own Python settings must not reach another Python.
-    settings = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     log.parent.mkdir(parents=True, exist_ok=True)
     try:
         with log.open("wb") as output:
@@ -56,7 +75,7 @@ def start(environment: Path, log: Path) -> None:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=settings,
+                env=clean_settings(),
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
     except OSError as error:
@@ -72,8 +91,16 @@ def silence_reason() -> str:
         return ""
     if process.poll() is None:
         return "The server was started and does not answer yet"
-    said = [line for line in _log.read_bytes()[-_LOG_TAIL:].decode(errors="replace").splitlines() if line.strip()]
-    return f"The server ended by itself: {said[-1].strip() if said else 'it said nothing'} (log: {_log})"
+    said = last_lines(_log, 1)
+    return f"The server ended by itself: {said[0] if said else 'it said nothing'} (log: {_log})"
+
+
+def last_lines(log: Path, count: int) -> list[str]:
+    """Return the last ``count`` lines of the file ``log`` that say something; none where there is no such file."""
+    if not log.is_file():
+        return []
+    said = [line.strip() for line in log.read_bytes()[-_LOG_TAIL:].decode(errors="replace").splitlines()]
+    return [line for line in said if line][-count:]
 
 
 def stop() -> None:

@@ -8,7 +8,7 @@ import time
 import bpy
 
 from . import server_process
-from .client import Address, ServerError, ServerUnreachable, health_of
+from .client import Address, Health, ServerError, ServerUnreachable, tested
 from .preferences import server_address
 
 _ASK_EVERY = 4.0  # seconds
@@ -18,6 +18,7 @@ _TICK = 0.5  # seconds
 _text = "Looking for the server"
 _drawn_text = _text
 _reachable = False
+_answer: tuple[Address, Health] | None = None
 _last_asked = float("-inf")
 _last_drawn = float("-inf")
 _asking: threading.Thread | None = None
@@ -30,15 +31,21 @@ def line() -> tuple[str, bool]:
     return _text, _reachable
 
 
+def answer() -> tuple[Address, Health] | None:
+    """Return which server answered last time, and what it said; None when none did. Called while drawing."""
+    line()
+    return _answer
+
+
 def refresh() -> None:
     """Ask again at the next tick."""
     global _last_asked
     _last_asked = float("-inf")
 
 
-def _set(text: str, reachable: bool) -> None:
-    global _text, _reachable
-    _text, _reachable = text, reachable
+def _set(text: str, reachable: bool, answered: tuple[Address, Health] | None = None) -> None:
+    global _text, _reachable, _answer
+    _text, _reachable, _answer = text, reachable, answered
 
 
 def explained(error: Exception) -> str:
@@ -50,23 +57,23 @@ def explained(error: Exception) -> str:
 def _ask(address: Address) -> None:
     """Run on a thread: it must not touch bpy."""
     try:
-        health = health_of(address)
+        health = tested(address)
     except ServerError as error:
         _set(explained(error), False)
         return
     if health.ready:
-        _set(f"Ready: version {health.version} on {health.device}", True)
+        _set(f"Ready: version {health.version} on {health.device}", True, (address, health))
     elif health.message:
-        _set(health.message, False)
+        _set(health.message, False, (address, health))
     else:
-        _set("The server is loading its model", True)
+        _set("The server is loading its model", True, (address, health))
 
 
 def redraw_sidebars() -> None:
-    """Draw every 3D view's sidebar again."""
+    """Draw every 3D view's sidebar, and the preferences, again."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type == "VIEW_3D":
+            if area.type in ("VIEW_3D", "PREFERENCES"):
                 area.tag_redraw()
 
 
