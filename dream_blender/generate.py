@@ -24,7 +24,7 @@ _TICK = 0.1  # seconds
 
 @dataclass
 class Generation:
-    """A take in the making. Scene and character are held by name: undo and file loads replace the objects.
+    """A take in the making. Scene and character are found again: undo and file loads replace the objects.
 
     Attributes:
         job: the work on the server.
@@ -41,6 +41,9 @@ class Generation:
         settings: what the take is made with, as far as neither ``job`` nor ``curves`` tell.
         curves: the result, once there is one.
         note: what the server said of it; may be empty.
+        end: the last message of ``job``, once there is one.
+        identity: session numbers of scene and character, which renaming and undo leave as they are; None before
+            the work has begun.
     """
 
     job: Job
@@ -57,6 +60,42 @@ class Generation:
     settings: TakeSettings = field(default_factory=TakeSettings)
     curves: FaceCurves | None = None
     note: str = ""
+    end: Done | Failed | None = None
+    identity: tuple[int, int] | None = None
+
+    def identify(self) -> None:
+        """Remember which scene and character the names now mean."""
+        scene, character = bpy.data.scenes.get(self.scene), bpy.data.objects.get(self.character)
+        self.identity = (_session_number(scene), _session_number(character))
+
+    def data(self) -> tuple[Any, Any]:
+        """Return the scene and the character, by whatever name they go now.
+
+        Raises:
+            TakeError: when one of them is gone.
+        """
+        if self.identity is None:
+            scene, character = bpy.data.scenes.get(self.scene), bpy.data.objects.get(self.character)
+        else:
+            scene = _by_session_number(bpy.data.scenes, self.identity[0])
+            character = _by_session_number(bpy.data.objects, self.identity[1])
+        if scene is None or character is None or is_deleted(character):
+            raise TakeError(f"'{self.character}' is no longer here: its new take was dropped")
+        return scene, character
+
+
+def is_deleted(character: Any) -> bool:
+    """Tell whether no scene has ``character``: the settings of a scene keep a deleted object in the file."""
+    found = any(scene.objects.get(character.name) == character for scene in bpy.data.scenes)
+    return not found and not character.users_scene  # the slow way tells objects of one name in two files apart
+
+
+def _session_number(item: Any) -> int:
+    return 0 if item is None else int(item.session_uid)
+
+
+def _by_session_number(items: Any, number: int) -> Any | None:
+    return next((item for item in items if item.session_uid == number), None)
 
 
 active: dict[str, Generation] = {}
@@ -97,6 +136,8 @@ def adopt_character(context: Any) -> Any | None:
 def character_problem(context: Any) -> str:
     """Return why the character of the sidebar cannot take a performance, as one sentence; empty when it can."""
     settings, character = context.scene.dream_talk, chosen_character(context)
+    if character is not None and is_deleted(character):
+        return f"'{character.name}' was deleted: choose another character"
     reason = problem_with(character)
     if reason or character is None:
         return reason
@@ -199,10 +240,7 @@ def key_generation(generation: Generation) -> Any:
     Raises:
         TakeError: when the character or scene is gone, or can no longer be keyed.
     """
-    scene = bpy.data.scenes.get(generation.scene)
-    character = bpy.data.objects.get(generation.character)
-    if scene is None or character is None:
-        raise TakeError(f"'{generation.character}' is no longer here: its new take was dropped")
+    scene, character = generation.data()
     assert generation.curves is not None
     curves = _heard(generation.curves, generation.recording, generation.fps)
     origin = generation.recording.origin_frame
@@ -250,6 +288,7 @@ def run_blocking(generation: Generation) -> Any:
 
 def start(generation: Generation) -> None:
     """Begin the work; the take is keyed when it is done, and Blender stays free meanwhile."""
+    generation.identify()
     active[generation.character] = generation
     last_message.pop(generation.character, None)
     generation.job.start()
@@ -260,7 +299,10 @@ def start(generation: Generation) -> None:
 def cancel(character: str) -> None:
     """Stop making the take of the object named ``character``."""
     if character in active:
-        active[character].job.cancel()
+        generation = active[character]
+        generation.job.cancel()
+        if generation.end is not None:  # it waits for a render to end
+            generation.end = Failed("Cancelled", cancelled=True)
 
 
 def cancel_all() -> None:
@@ -275,10 +317,26 @@ def cancel_all() -> None:
 @bpy.app.handlers.persistent  # type: ignore[untyped-decorator] # bpy has no types
 def on_file_loaded(_path: str) -> None:
     """Stop takes that belong to another file; one that was only reverted keeps them."""
+    last_message.clear()  # other characters may bear the same names
     for name, generation in list(active.items()):
         if generation.file != bpy.data.filepath or not generation.file:
             generation.job.cancel()
             active.pop(name)
+        else:
+            generation.identify()
+
+
+def _follow_names() -> None:
+    """Hold the takes in the making by the names that their scenes and characters bear now."""
+    for generation in active.values():
+        try:
+            scene, character = generation.data()
+        except TakeError:
+            continue  # undo may bring them back until the take is there
+        generation.scene, generation.character = scene.name, character.name
+    renamed = {generation.character: generation for generation in active.values()}
+    active.clear()
+    active.update(renamed)
 
 
 def _finish(generation: Generation, end: Done | Failed) -> None:
@@ -289,16 +347,23 @@ def _finish(generation: Generation, end: Done | Failed) -> None:
         return
     generation.curves, generation.note = end.curves, end.note
     window = bpy.context.window_manager.windows[0]
-    with bpy.context.temp_override(window=window):
-        # Undo is asked for in so many words: an operator called from Python makes no undo step by itself.
-        bpy.ops.dream_talk.key_finished_take("EXEC_DEFAULT", True, character=name)
-    active.pop(name)
+    try:
+        with bpy.context.temp_override(window=window):
+            # Undo is asked for in so many words: an operator called from Python makes no undo step by itself.
+            bpy.ops.dream_talk.key_finished_take("EXEC_DEFAULT", True, character=name)
+    finally:
+        active.pop(name)
 
 
 def _poll() -> float | None:
+    _follow_names()
+    rendering = bpy.app.is_job_running("RENDER")
     for generation in list(active.values()):
-        end = _empty_messages(generation)
-        if end is not None:
-            _finish(generation, end)
+        generation.end = generation.end or _empty_messages(generation)
+        if generation.end is not None and rendering:
+            # Keys would change the frames that are still to be rendered.
+            generation.progress = Progress(1.0, "Waiting for the render to end")
+        elif generation.end is not None:
+            _finish(generation, generation.end)
     server_status.redraw_sidebars()
     return _TICK if active else None

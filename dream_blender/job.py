@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ..blendshape_rigs.curves import CurvesError, FaceCurves, concatenate
-from .client import ServerClient, ServerError
+from .client import NotKnown, ServerClient, ServerError, ServerUnreachable
 
 _POLL_SECONDS = 0.15
 
@@ -91,7 +91,14 @@ class Job:
         self.messages.put(Progress(0.0, self.sending))
         job_id = self._submit()
         try:
-            return self._follow(job_id)
+            with self.client.hold(job_id):
+                return self._follow(job_id)
+        except ServerUnreachable as error:
+            raise ServerError(
+                f"The server stopped before the take was made: start it, then try again ({error})"
+            ) from error
+        except NotKnown as error:
+            raise ServerError("The server was restarted and has lost this work: try again") from error
         finally:
             self._forget(job_id)
 

@@ -218,7 +218,7 @@ def test_a_client_that_leaves_while_it_uploads_leaves_nothing(server: Server) ->
 
 
 @pytest.mark.parametrize("path", ["nothing", "..%2F..%2Fetc%2Fpasswd", "%00"])
-@pytest.mark.parametrize("what", ["", "/events", "/curves"])
+@pytest.mark.parametrize("what", ["", "/events", "/hold", "/curves"])
 def test_unknown_jobs_are_not_found(server: Server, path: str, what: str) -> None:
     response = server.client.get(f"/v1/jobs/{path}{what}")
     assert response.status_code == 404

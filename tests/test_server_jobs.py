@@ -163,3 +163,21 @@ def test_too_many_waiting_jobs_are_refused(server: Server) -> None:
     for job in jobs:
         assert server.finish(job)["state"] == "cancelled"
     assert not server.uploads()
+
+
+def test_a_held_job_ends_with_its_client(server: Server) -> None:
+    job = server.accept(an_hour_of_silence())
+    with (
+        httpx.Client(base_url=server.client.base_url, headers=server.client.headers) as holder,
+        holder.stream("GET", f"{job}/hold") as response,
+    ):
+        assert next(response.iter_raw()) == b"\n"
+        assert server.show(job)["state"] in ("queued", "running")
+    view = server.finish(job)
+    assert (view["state"], view["message"]) == ("cancelled", "cancelled by the client")
+
+
+def test_a_held_job_that_ends_itself_lets_its_client_go(server: Server) -> None:
+    job = server.accept(wav(voice(1.0)))
+    assert set(server.client.get(f"{job}/hold").content) == {ord("\n")}
+    assert server.show(job)["state"] == "done"

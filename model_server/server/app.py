@@ -66,6 +66,7 @@ def create_app(
     app.post("/v1/jobs", status_code=202)(submit)
     app.get("/v1/jobs/{job_id}")(show)
     app.get("/v1/jobs/{job_id}/events")(events)
+    app.get("/v1/jobs/{job_id}/hold")(hold)
     app.get("/v1/jobs/{job_id}/curves")(curves)
     app.get("/v1/jobs/{job_id}/file")(video)
     app.delete("/v1/jobs/{job_id}")(delete)
@@ -174,6 +175,27 @@ async def _lines(request: Request, job: Job) -> AsyncIterator[str]:
             return
         await asyncio.sleep(_POLL_SECONDS)
         silent += _POLL_SECONDS
+
+
+async def hold(request: Request, job: KnownJob) -> StreamingResponse:
+    """Stream a line now and then until a job ends; cancel the job when the client goes away before that."""
+    return StreamingResponse(_heartbeats(request, job), media_type="text/plain")
+
+
+async def _heartbeats(request: Request, job: Job) -> AsyncIterator[str]:
+    jobs: JobQueue = request.app.state.jobs
+    silent = _HEARTBEAT_SECONDS  # the first line says at once that the job is held
+    try:
+        while not (job.ended or jobs.stopping or await request.is_disconnected()):
+            if silent >= _HEARTBEAT_SECONDS:
+                yield "\n"
+                silent = 0.0
+            await asyncio.sleep(_POLL_SECONDS)
+            silent += _POLL_SECONDS
+    finally:
+        # Whatever ended the stream, a job that nobody waits for any more makes room for others.
+        if not job.ended:
+            job.cancel()
 
 
 def curves(job: KnownJob, first_frame: Annotated[int, Query(ge=0)] = 0) -> Response:
