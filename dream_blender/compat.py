@@ -62,6 +62,107 @@ def copied_curves(data: Any, copied: Any) -> list[Any]:
     return list(bag.fcurves) if bag is not None else []
 
 
+def channels(action: Any) -> list[tuple[str, str, Any | None, list[Any]]]:
+    """Return for each data-block that ``action`` moves its type, its name, its slot and its F-curves.
+
+    Before 4.4 that is one, without name or slot.
+    """
+    if not HAS_SLOTS:
+        return [(action.id_root, "", None, list(action.fcurves))]
+    bags = [(slot, _channelbag(action, slot, ensure=False)) for slot in action.slots]
+    return [
+        (slot.target_id_type, slot.name_display, slot, [] if bag is None else list(bag.fcurves)) for slot, bag in bags
+    ]
+
+
+def assign(data: Any, action: Any, slot: Any | None) -> None:
+    """Make ``action``, and from 4.4 its ``slot``, what animates ``data`` (a Key or an Object)."""
+    animation = data.animation_data or data.animation_data_create()
+    if animation.use_tweak_mode:
+        animation.use_tweak_mode = False
+    animation.action = action
+    if HAS_SLOTS:
+        animation.action_slot = slot
+
+
+def is_assigned(data: Any, slot: Any | None) -> bool:
+    """Tell whether ``slot`` of its active Action is what animates ``data``; before 4.4 the whole Action does."""
+    return not HAS_SLOTS or (slot is not None and bool(data.animation_data.action_slot_handle == slot.handle))
+
+
+def set_strip_slot(strip: Any, slot: Any | None) -> None:
+    """Let the NLA ``strip`` play ``slot`` of its Action; before 4.4 it plays all of it."""
+    if HAS_SLOTS:
+        strip.action_slot = slot
+
+
+def unassign(data: Any) -> None:
+    """Leave ``data`` without an active Action."""
+    animation = data.animation_data
+    if animation is not None and animation.action is not None:
+        if animation.use_tweak_mode:
+            animation.use_tweak_mode = False
+        animation.action = None
+
+
+def _slot_for(action: Any, data: Any) -> Any | None:
+    """Return the slot in ``action`` that was made for ``data``, by name, or the only one of its type."""
+    fitting = [slot for slot in action.slots if slot.target_id_type == data.id_type]
+    named = [slot for slot in fitting if slot.name_display == data.name]
+    return (named or fitting)[0] if len(named) == 1 or len(fitting) == 1 else None
+
+
+def can_play(data: Any, action: Any) -> bool:
+    """Tell whether ``action`` animates data-blocks such as ``data``."""
+    return _slot_for(action, data) is not None if HAS_SLOTS else action.id_root == data.id_type
+
+
+def play(data: Any, action: Any | None) -> None:
+    """Make ``action``, whose F-curves for ``data`` exist, the active one of ``data``; None stops it."""
+    animation = data.animation_data or data.animation_data_create()
+    if animation.use_tweak_mode:
+        animation.use_tweak_mode = False
+    animation.action = action
+    if HAS_SLOTS and action is not None:
+        animation.action_slot = _slot_for(action, data)
+
+
+def playing(data: Any) -> tuple[Any, Any]:
+    """Return the active Action of ``data`` and its slot, for :func:`play_again`."""
+    animation = data.animation_data
+    if animation is None:
+        return None, None
+    return animation.action, animation.action_slot if HAS_SLOTS else None
+
+
+def play_again(data: Any, state: tuple[Any, Any]) -> None:
+    """Give ``data`` the Action and slot back that :func:`playing` returned, if it has others now."""
+    if playing(data) == state:
+        return
+    data.animation_data.action = state[0]
+    if HAS_SLOTS and state[0] is not None:
+        data.animation_data.action_slot = state[1]
+
+
+def curve_collection(data: Any) -> Any | None:
+    """Return the collection of F-curves of the active Action that animate ``data``; None without one."""
+    animation = data.animation_data
+    if animation is None or animation.action is None:
+        return None
+    if not HAS_SLOTS:
+        return animation.action.fcurves
+    bag = None if animation.action_slot is None else _channelbag(animation.action, animation.action_slot, ensure=True)
+    return None if bag is None else bag.fcurves
+
+
+def strip_curves(strip: Any) -> list[Any]:
+    """Return the F-curves that the NLA strip ``strip`` plays; empty for one that plays no Action."""
+    if strip.action is None or not HAS_SLOTS:
+        return [] if strip.action is None else list(strip.action.fcurves)
+    bag = None if strip.action_slot is None else _channelbag(strip.action, strip.action_slot, ensure=False)
+    return [] if bag is None else list(bag.fcurves)
+
+
 def strips(scene: Any) -> list[Any]:
     """Return the strips of the sequencer of ``scene``, nested ones left out."""
     editor = scene.sequence_editor
