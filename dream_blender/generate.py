@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import bpy
-import numpy as np
 
 from ..blendshape_rigs.curves import FaceCurves
 from . import server_status
@@ -15,7 +15,7 @@ from .character import can_be_chosen, character_from, head_problem, notes_on, pr
 from .client import ServerClient, health_of
 from .job import Done, Failed, Job, Progress
 from .preferences import server_address
-from .sound import Recording, place_sound, recording_of_file, recording_of_strip
+from .sound import Recording, SoundError, heard, place_sound, recording_of_file, recording_of_strip
 from .take import TakeError, frame_range, key_take, parts_of, scene_fps
 from .take_settings import TakeSettings
 
@@ -42,6 +42,7 @@ class Generation:
         curves: the result, once there is one.
         note: what the server said of it; may be empty.
         end: the last message of ``job``, once there is one.
+        finish: what is done with the character and its new Action once they are keyed, in the same undo step.
         identity: session numbers of scene and character, which renaming and undo leave as they are; None before
             the work has begun.
     """
@@ -61,6 +62,7 @@ class Generation:
     curves: FaceCurves | None = None
     note: str = ""
     end: Done | Failed | None = None
+    finish: Callable[[Any, Any], None] | None = None
     identity: tuple[int, int] | None = None
 
     def identify(self) -> None:
@@ -181,7 +183,23 @@ def prepare(context: Any) -> Generation:
         raise TakeError(reason)
     settings, character = scene.dream_talk, adopt_character(context)
     assert character is not None  # disabled_reason saw to it
-    recording = recording_of(scene)
+    return prepare_take(context, character, recording_of(scene), settings.head_motion, chosen_settings(settings))
+
+
+def prepare_take(context: Any, character: Any, recording: Recording, head: bool, made: TakeSettings) -> Generation:
+    """Return a take, not yet begun, with the performance that the sidebar of the context's scene asks for.
+
+    Args:
+        context: Blender's context.
+        character: the mesh that talks.
+        recording: what is spoken.
+        head: whether head pose is keyed.
+        made: which file or strip ``recording`` is of.
+
+    Raises:
+        ServerError: when no server can be used.
+    """
+    scene, settings = context.scene, context.scene.dream_talk
     address = server_address(context)
     health_of(address)
     fps = scene_fps(scene)
@@ -193,24 +211,13 @@ def prepare(context: Any) -> Generation:
         recording=recording,
         take_name=f"{recording.path.stem} {settings.emotion} {settings.seed}",
         fps=fps,
-        head=settings.head_motion,
-        add_sound=settings.add_sound and settings.audio_source == "FILE",
+        head=head,
+        add_sound=settings.add_sound and not made.strip,
         set_range=settings.set_range,
         file=bpy.data.filepath,
         progress=Progress(0.0, "Starting"),
-        settings=chosen_settings(settings),
+        settings=made,
     )
-
-
-def _heard(curves: FaceCurves, recording: Recording, fps: float) -> FaceCurves:
-    """Return the part of ``curves`` whose frames the recording is heard in."""
-    frames = np.round(recording.origin_frame + curves.times * fps, 3)
-    last = np.inf if recording.last_frame is None else recording.last_frame
-    kept = np.flatnonzero((frames >= recording.first_frame) & (frames <= last))
-    if not len(kept):
-        raise TakeError("The sound strip is trimmed to nothing")
-    part = curves.stacked()[kept]
-    return curves.with_stacked(part, start=float(curves.times[kept[0]]))
 
 
 def made_with(generation: Generation, curves: FaceCurves) -> TakeSettings:
@@ -242,12 +249,17 @@ def key_generation(generation: Generation) -> Any:
     """
     scene, character = generation.data()
     assert generation.curves is not None
-    curves = _heard(generation.curves, generation.recording, generation.fps)
+    try:
+        curves = heard(generation.curves, generation.recording, generation.fps)
+    except SoundError as error:
+        raise TakeError(str(error)) from error
     origin = generation.recording.origin_frame
     # The scene's frame rate may have changed since: seconds stay what they were.
     action = key_take(character, curves, generation.take_name, origin, scene_fps(scene), head=generation.head)
     for part in parts_of(action):
         made_with(generation, curves).store(part)
+    if generation.finish is not None:
+        generation.finish(character, action)
     if generation.add_sound:
         place_sound(scene, generation.recording)
     if generation.set_range:
