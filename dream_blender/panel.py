@@ -8,7 +8,7 @@ from typing import Any
 
 import bpy
 
-from . import avatar_options, generate, mapping_list, server_status
+from . import avatar_options, generate, help_links, mapping_list, server_status, wrapping
 from .avatar_object import is_avatar
 from .character import (
     edited_mapping,
@@ -22,22 +22,14 @@ from .character import (
 )
 from .preferences import EXTENSION, preferences
 from .take import take_of
-
-_NARROW = 34  # characters that fit the sidebar at its usual width
+from .translations import said
 
 
 def wrapped(layout: Any, text: str, icon: str) -> None:
-    """Draw ``text`` in as many lines as it needs."""
-    lines, line = [], ""
-    for word in text.split():
-        if line and len(line) + 1 + len(word) > _NARROW:
-            lines.append(line)
-            line = word
-        else:
-            line = f"{line} {word}".strip()
+    """Draw ``text``, in the interface's language, in as many lines as it needs."""
     column = layout.column(align=True)
-    for number, shown in enumerate([*lines, line]):
-        column.label(text=shown, icon=icon if number == 0 else "BLANK1")
+    for number, line in enumerate(wrapping.lines(said(text), wrapping.room())):
+        column.label(text=line, icon=icon if number == 0 else "BLANK1", translate=False)
 
 
 class Sidebar:
@@ -46,6 +38,10 @@ class Sidebar:
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "DREAM-Talk"
+
+    def draw_header_preset(self, _context: Any) -> None:
+        """Draw what opens the panel's page of the documentation."""
+        help_links.draw(self.layout, type(self).__name__)  # type: ignore[attr-defined] # Blender's class has it
 
 
 class DREAMTALK_PT_speak(Sidebar, bpy.types.Panel):
@@ -209,19 +205,15 @@ class DREAMTALK_PT_look(Sidebar, bpy.types.Panel):
 
 
 class DREAMTALK_PT_files(Sidebar, bpy.types.Panel):
-    """Takes in and out of files."""
+    """Takes from files and videos."""
 
     bl_idname = "DREAMTALK_PT_files"
-    bl_label = "Import and Export"
+    bl_label = "Import"
 
     def draw(self, context: Any) -> None:
         """Draw the panel."""
-        settings = context.scene.dream_talk
         action = take_of(generate.chosen_character(context))
         self.layout.label(text=action.name if action else "No take yet", icon="ACTION")
         self.layout.operator("dream_talk.import_curves", icon="IMPORT")
         self.layout.operator("dream_talk.capture_face", icon="CAMERA_DATA")
         self.layout.operator("dream_talk.key_drawings", icon="OUTLINER_OB_GREASEPENCIL")
-        column = self.layout.column(align=True)
-        column.prop(settings, "export_format", text="")
-        column.operator("dream_talk.export", icon="EXPORT")

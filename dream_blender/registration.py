@@ -14,17 +14,24 @@ from . import (
     capture_operator,
     character_operators,
     drawings,
+    emotion,
+    emotion_operators,
+    emotion_panel,
     environment_operators,
+    export_operators,
     generate,
+    help_links,
     ict_operator,
     mapping_list,
     operators,
     panel,
     portrait_panel,
+    remake_operators,
     server_operators,
     server_process,
     server_status,
     transfer_operator,
+    translations,
 )
 from .portrait_settings import DREAMTALK_PG_portrait, DREAMTALK_PG_portrait_point
 from .preferences import DREAMTALK_AP_preferences
@@ -33,6 +40,7 @@ from .properties import DREAMTALK_PG_settings
 CLASSES: tuple[Any, ...] = (
     *mapping_list.CLASSES,
     *adjust_settings.CLASSES,
+    *emotion.CLASSES,
     DREAMTALK_PG_portrait_point,
     DREAMTALK_PG_portrait,
     DREAMTALK_PG_settings,
@@ -43,7 +51,6 @@ CLASSES: tuple[Any, ...] = (
     operators.DREAMTALK_OT_key_finished_take,
     operators.DREAMTALK_OT_cancel,
     operators.DREAMTALK_OT_import_curves,
-    operators.DREAMTALK_OT_export,
     operators.DREAMTALK_OT_start_server,
     operators.DREAMTALK_OT_stop_server,
     operators.DREAMTALK_OT_copy_command,
@@ -52,39 +59,53 @@ CLASSES: tuple[Any, ...] = (
     *capture_operator.CLASSES,
     *drawings.CLASSES,
     panel.DREAMTALK_PT_speak,
+    *emotion_operators.CLASSES,
+    *emotion_panel.CLASSES,
     panel.DREAMTALK_PT_mapping,
     panel.DREAMTALK_PT_look,
     *ict_operator.CLASSES,
     *transfer_operator.CLASSES,
     *adjust_operators.CLASSES,
     *adjust_panel.CLASSES,
+    *remake_operators.CLASSES,
     *portrait_panel.CLASSES,
     panel.DREAMTALK_PT_files,
+    *export_operators.CLASSES,
 )
 
 
 def register() -> None:
     """Add the extension to Blender."""
+    translations.register()
     for item in CLASSES:
         bpy.utils.register_class(item)
     bpy.types.Scene.dream_talk = bpy.props.PointerProperty(type=DREAMTALK_PG_settings)
     avatar_options.register_properties()
+    emotion.register_properties()
+    export_operators.register_properties()
     adjust_settings.register_properties()
+    remake_operators.register_properties()
     bpy.app.handlers.load_post.append(generate.on_file_loaded)
     portrait_panel.register()
     server_status.register()
+    help_links.register()
 
 
 def unregister() -> None:
     """Remove the extension: stop its work, and the server if this Blender started it."""
+    help_links.unregister()
     generate.cancel_all()
     portrait_panel.unregister()
     bpy.app.handlers.load_post.remove(generate.on_file_loaded)
     server_status.unregister()
     environment_operators.stop()
     server_process.stop()
+    remake_operators.unregister_properties()
     adjust_settings.unregister_properties()
+    export_operators.unregister_properties()
+    emotion.unregister_properties()
     avatar_options.unregister_properties()
     del bpy.types.Scene.dream_talk
     for item in reversed(CLASSES):
         bpy.utils.unregister_class(item)
+    translations.unregister()
