@@ -91,6 +91,8 @@ def silence_reason() -> str:
         return ""
     if process.poll() is None:
         return "The server was started and does not answer yet"
+    if process.returncode < 0:  # by a signal: its last words tell nothing of that
+        return f"The server was ended from outside (log: {_log}): start it again"
     said = last_lines(_log, 1)
     return f"The server ended by itself: {said[0] if said else 'it said nothing'} (log: {_log})"
 

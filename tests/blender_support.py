@@ -34,19 +34,23 @@ class Blender:
             arguments: what the script finds in ``arguments``; JSON values.
         """
         with TemporaryDirectory() as folder:
-            environment = os.environ | {
-                "BLENDER_USER_RESOURCES": str(self.resources),
-                "DREAMTALK_HOME": str(home or folder),
-            }
-            environment.pop("PYTHONPATH", None)
             report = Path(folder) / "report.json"
-            command = [PYTHON, SCRIPTS / "run.py", SCRIPTS / script, report, json.dumps(arguments)]
-            # From another folder, so that only the installed extension can be imported.
-            done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True)
-            assert done.returncode == 0, f"{script} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+            with self.begin(script, report, home or Path(folder), **arguments) as process:
+                said, complained = process.communicate()
+            assert process.returncode == 0, f"{script} ended with {process.returncode}\n{said}\n{complained}"
             result: dict[str, Any] = json.loads(report.read_text())
-        assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
+        assert "Traceback" not in said + complained, said + complained
         return result
+
+    def begin(self, script: str, report: Path, home: Path, **arguments: Any) -> subprocess.Popen[str]:
+        """Begin the test script and return its process; arguments as for :meth:`run`, ``report`` is the file."""
+        environment = os.environ | {"BLENDER_USER_RESOURCES": str(self.resources), "DREAMTALK_HOME": str(home)}
+        environment.pop("PYTHONPATH", None)
+        command = [PYTHON, SCRIPTS / "run.py", SCRIPTS / script, report, json.dumps(arguments)]
+        # From another folder, so that only the installed extension can be imported.
+        return subprocess.Popen(
+            command, env=environment, cwd=report.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
 
 
 @cache
