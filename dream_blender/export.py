@@ -9,7 +9,7 @@ channels and head pose. Look-at targets and drivers stay behind.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from ..blendshape_rigs.formats import write_curves
 from . import compat
 from .avatar_rig import LOOK_AT_MARK
 from .character import meshes_of
+from .export_presets import PROGRAMS, Program
 from .glb_times import GlbError, finish_glb
 from .materials import plain_materials
 from .take import frame_range, read_take, scene_fps
@@ -66,16 +67,16 @@ def _only_selected(context: Any, objects: list[Any]) -> Iterator[None]:
 @contextmanager
 def _scene_range(scene: Any, first: int, last: int) -> Iterator[None]:
     """Set the frame range of ``scene`` for the time of an export."""
-    before = scene.frame_start, scene.frame_end, scene.frame_current
+    before, now = (scene.frame_start, scene.frame_end), scene.frame_current_final
     scene.frame_start, scene.frame_end = first, last
     try:
         yield
     finally:
-        scene.frame_start, scene.frame_end = before[:2]
-        scene.frame_set(before[2])
+        scene.frame_start, scene.frame_end = before
+        scene.frame_set(int(now), subframe=now - int(now))
 
 
-def _export_fbx(path: Path, scene: Any) -> None:
+def _export_fbx(path: Path, scene: Any, program: Program, together: bool) -> None:
     bpy.ops.export_scene.fbx(
         filepath=str(path),
         use_selection=True,
@@ -86,10 +87,11 @@ def _export_fbx(path: Path, scene: Any) -> None:
         bake_anim_use_all_actions=False,
         bake_anim_use_nla_strips=False,
         bake_anim_simplify_factor=0.0,
+        **program.fbx,
     )
 
 
-def _export_glb(path: Path, scene: Any) -> None:
+def _export_glb(path: Path, scene: Any, program: Program, together: bool) -> None:
     operator = bpy.ops.export_scene.gltf
     settings = compat.set_supported(
         operator,
@@ -97,7 +99,8 @@ def _export_glb(path: Path, scene: Any) -> None:
         use_selection=True,
         export_apply=False,
         export_animations=True,
-        export_animation_mode="ACTIVE_ACTIONS",
+        export_animation_mode="SCENE" if together else "ACTIVE_ACTIONS",
+        export_anim_scene_split_object=False,
         export_merge_animation="ACTION",
         export_force_sampling=True,
         export_optimize_animation_size=False,
@@ -111,7 +114,7 @@ def _export_glb(path: Path, scene: Any) -> None:
     finish_glb(path, (scene.frame_end - scene.frame_start) / scene_fps(scene))
 
 
-def _export_usd(path: Path, scene: Any) -> None:
+def _export_usd(path: Path, scene: Any, program: Program, together: bool) -> None:
     operator = bpy.ops.wm.usd_export
     settings = compat.set_supported(
         operator,
@@ -122,6 +125,7 @@ def _export_usd(path: Path, scene: Any) -> None:
         export_materials=True,
         export_custom_properties=False,
         convert_world_material=False,  # it would write a folder of textures beside the file
+        **program.usd,
     )
     if path.suffix.lower() != ".usdz":
         operator(filepath=str(path), **settings)
@@ -134,7 +138,7 @@ def _export_usd(path: Path, scene: Any) -> None:
         write_usdz(layer, path)
 
 
-def _export_alembic(path: Path, scene: Any) -> None:
+def _export_alembic(path: Path, scene: Any, program: Program, together: bool) -> None:
     bpy.ops.wm.alembic_export(
         filepath=str(path),
         selected=True,
@@ -145,7 +149,7 @@ def _export_alembic(path: Path, scene: Any) -> None:
     )
 
 
-_SCENE_EXPORTERS: dict[str, tuple[str, Callable[[Path, Any], None]]] = {
+_SCENE_EXPORTERS: dict[str, tuple[str, Callable[[Path, Any, Program, bool], None]]] = {
     ".fbx": ("export_scene.fbx", _export_fbx),
     ".glb": ("export_scene.gltf", _export_glb),
     ".usd": ("wm.usd_export", _export_usd),
@@ -159,29 +163,42 @@ SUFFIXES = (*_SCENE_EXPORTERS, *CURVE_SUFFIXES)
 """The file suffixes that :func:`export_take` writes."""
 
 
-def _write_scene_format(context: Any, character: Any, path: Path, first: int, last: int) -> None:
+def _write_scene_format(
+    context: Any, characters: Sequence[Any], path: Path, span: tuple[int, int], program: Program
+) -> None:
     operator, exporter = _SCENE_EXPORTERS[path.suffix.lower()]
     if not compat.has_operator(operator):
         raise ExportError(f"This build of Blender cannot write {path.suffix} files: use one from blender.org")
     scene = context.scene
-    family = _family(character)
-    with _scene_range(scene, first, last), _only_selected(context, family), plain_materials(family):
+    family = list(dict.fromkeys(item for character in characters for item in _family(character)))
+    with _scene_range(scene, *span), _only_selected(context, family), plain_materials(family):
         try:
-            exporter(path, scene)
+            exporter(path, scene, program, len(characters) > 1)
         except (RuntimeError, GlbError, OSError) as error:
             raise ExportError(f"{path.name} could not be written: {error}") from error
 
 
-def export_take(context: Any, character: Any, path: Path) -> None:
-    """Write the take of ``character`` to ``path``; the suffix decides the format.
+def span_of(characters: Sequence[Any]) -> tuple[int, int]:
+    """Return the first and the last frame of all takes of ``characters``.
 
-    Second 0 of GLB and curve files is the take's first frame. FBX, USD and Alembic keep the scene's own frame
-    numbers, and state the range.
+    Raises:
+        TakeError: for a character without a take.
+    """
+    ranges = [frame_range(character) for character in characters]
+    return min(first for first, _ in ranges), max(last for _, last in ranges)
+
+
+def export_take(context: Any, characters: Sequence[Any], path: Path, program: Program = PROGRAMS["OTHER"]) -> None:
+    """Write the takes of ``characters`` to ``path``; the suffix decides the format.
+
+    Second 0 of GLB and curve files is the first frame. FBX, USD and Alembic keep the scene's own frame numbers, and
+    state the range.
 
     Args:
         context: Blender's context; its scene is the one exported.
-        character: mesh object with a take.
+        characters: mesh objects with a take; files of curves hold one.
         path: the file to write, with one of ``SUFFIXES``; its folder is made when missing.
+        program: what the file is for.
 
     Raises:
         ExportError: for an unknown suffix, a build without that exporter, or a file that was not written.
@@ -190,12 +207,14 @@ def export_take(context: Any, character: Any, path: Path) -> None:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise ExportError(f"'{path.name}' has no known ending: use one of {', '.join(SUFFIXES)}")
-    first, last = frame_range(character)
+    if suffix in CURVE_SUFFIXES and len(characters) > 1:
+        raise ExportError(f"A {suffix} file holds one character: export them one by one")
+    first, last = span_of(characters)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     if suffix in CURVE_SUFFIXES:
-        write_curves(read_take(character, first, last, scene_fps(context.scene), first), path)
+        write_curves(read_take(characters[0], first, last, scene_fps(context.scene), first), path)
     else:
-        _write_scene_format(context, character, path, first, last)
+        _write_scene_format(context, characters, path, (first, last), program)
     if not path.is_file() or path.stat().st_size == 0:
         raise ExportError(f"{path.name} was not written: look in Blender's log for the reason")

@@ -104,7 +104,7 @@ def export_command(arguments: argparse.Namespace) -> None:
         _save_blend(out, character)
         return
     names = {arkit_name: key.name for arkit_name, key in arkit_keys(character).items()}
-    export_take(bpy.context, character, out)
+    export_take(bpy.context, [character], out)
     verify_export(out, curves, names)
 
 

@@ -12,12 +12,10 @@ import bpy
 from ..blendshape_rigs.curves import CurvesError
 from ..blendshape_rigs.formats import READERS, read_curves
 from . import generate, server_process, server_status
-from .character import NOBODY
 from .client import ServerError
-from .export import CURVE_SUFFIXES, ExportError, export_take
 from .preferences import preferences, start_server
 from .sound import SoundError
-from .take import NO_TAKE, TakeError, frame_range, key_take, parts_of, scene_fps, take_of, unread_channels
+from .take import TakeError, frame_range, key_take, parts_of, scene_fps
 from .take_settings import TakeSettings
 
 
@@ -60,7 +58,7 @@ class DREAMTALK_OT_key_finished_take(bpy.types.Operator):
 
     character: bpy.props.StringProperty(options={"SKIP_SAVE"})
 
-    def execute(self, _context: Any) -> set[str]:
+    def execute(self, context: Any) -> set[str]:
         """Key the take of the object named ``character``."""
         generation = generate.active.get(self.character)
         if generation is None or generation.curves is None:
@@ -68,7 +66,9 @@ class DREAMTALK_OT_key_finished_take(bpy.types.Operator):
         try:
             action = generate.key_generation(generation)
         except TakeError as error:
-            generate.last_message[self.character] = (str(error), True)
+            # A character that is gone has no panel of its own to say it in.
+            shown = bpy.data.objects.get(self.character) or generate.chosen_character(context)
+            generate.last_message[shown.name if shown is not None else ""] = (str(error), True)
             self.report({"WARNING"}, str(error))
             return {"CANCELLED"}
         character = bpy.data.objects[self.character]
@@ -145,61 +145,6 @@ class DREAMTALK_OT_import_curves(bpy.types.Operator):
         if settings.set_range:
             scene.frame_start, scene.frame_end = frame_range(character)
         self.report({"INFO"}, generate.keyed_message(character, action))
-        return {"FINISHED"}
-
-
-class DREAMTALK_OT_export(bpy.types.Operator):
-    """Write the character's take to a file, with the settings that keep its animation"""
-
-    bl_idname = "dream_talk.export"
-    bl_label = "Export Take"
-
-    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
-    filter_glob: bpy.props.StringProperty(options={"HIDDEN", "SKIP_SAVE"})
-    check_existing: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        """Tell whether the character has a take."""
-        character = generate.chosen_character(context)
-        if character is None:
-            cls.poll_message_set(NOBODY)
-        elif take_of(character) is None:
-            cls.poll_message_set(NO_TAKE)
-        elif context.mode != "OBJECT":
-            cls.poll_message_set("Go to Object Mode first")
-        else:
-            return True
-        return False
-
-    def invoke(self, context: Any, _event: Any) -> set[str]:
-        """Ask where to write."""
-        settings = context.scene.dream_talk
-        suffix = f".{settings.export_format.lower()}"
-        action = take_of(generate.chosen_character(context))
-        assert action is not None  # poll saw to it
-        self.filepath = bpy.path.ensure_ext(bpy.path.clean_name(action.name), suffix)
-        self.filter_glob = f"*{suffix}"
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
-
-    def execute(self, context: Any) -> set[str]:
-        """Write the file."""
-        path, character = Path(bpy.path.abspath(self.filepath)), generate.chosen_character(context)
-        try:
-            export_take(context, character, path)
-        except (ExportError, TakeError, CurvesError, OSError) as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        unread = unread_channels(character) if path.suffix.lower() in CURVE_SUFFIXES else ()
-        if unread:
-            named = ", ".join(unread[:3]) + (" and more" if len(unread) > 3 else "")
-            said = (
-                f"Wrote {path}. {len(unread)} of 52 channels are no exact copy: this character lacks or shares {named}"
-            )
-            self.report({"WARNING"}, said)
-        else:
-            self.report({"INFO"}, f"Wrote {path}")
         return {"FINISHED"}
 
 

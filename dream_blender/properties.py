@@ -17,16 +17,6 @@ from .sound import sound_strips
 
 LONGEST_TEXT = 200_000
 """Letters of a text; the server takes no more."""
-_FORMATS = (
-    ("FBX", "FBX", "For Unreal, Unity and Maya"),
-    ("GLB", "glTF (.glb)", "For Godot, three.js and other real-time engines"),
-    ("USDC", "USD (.usdc)", "For Omniverse, Houdini and other USD programs"),
-    ("USDZ", "USDZ", "For Apple's AR viewers"),
-    ("ABC", "Alembic", "A baked point cache: moves the same everywhere, cannot be edited"),
-    ("CSV", "Live Link Face CSV", "For Unreal's Live Link and MetaHuman"),
-    ("JSON", "Curves as JSON", "DREAM-Talk's own curves, readable by any program"),
-    ("NPZ", "Curves as NPZ", "DREAM-Talk's own curves, small and exact"),
-)
 
 
 def _is_character(_settings: Any, item: Any) -> bool:
@@ -116,7 +106,6 @@ class DREAMTALK_PG_settings(bpy.types.PropertyGroup):
     set_range: bpy.props.BoolProperty(
         name="Set Frame Range", description="Make the scene as long as the take", default=True
     )
-    export_format: bpy.props.EnumProperty(name="Format", description="Kind of file to write", items=_FORMATS)
 
     mapping_rows: bpy.props.CollectionProperty(type=DREAMTALK_PG_mapping_row)
     mapping_row: bpy.props.IntProperty(name="Row")
