@@ -80,7 +80,7 @@ def fill_curve(curve: Any, frames: Array, values: npt.NDArray[np.floating[Any]],
     curve.update()
 
 
-def _snapped(frames: Array) -> Array:
+def snapped(frames: Array) -> Array:
     """Put frames within a hundredth of a whole one on it: ``fps_base`` is only a 32-bit float."""
     whole = np.round(frames)
     return np.where(np.abs(frames - whole) < 0.01, whole, frames)
@@ -203,7 +203,7 @@ def key_take(character: Any, curves: FaceCurves, name: str, origin_frame: float,
         raise TakeError(problem)
     if not len(curves):
         raise TakeError("These curves have no frames")
-    frames = _snapped(origin_frame + curves.times * fps)
+    frames = snapped(origin_frame + curves.times * fps)
     actions = _Actions(name, curves, mapping_of(character))
     _key_shapes(actions, character, frames)
     _key_pose(actions, character, frames, head_target(character) if head else None)
@@ -230,7 +230,8 @@ def take_of(character: Any) -> Any | None:
     return action if action is not None and TAKE_MARK in action else None
 
 
-def _provenance(action: Any) -> Provenance:
+def provenance_of(action: Any) -> Provenance:
+    """Return where the take ``action`` came from, as far as it says so."""
     if TAKE_MARK not in action:
         return Provenance(source="action")
     stored: dict[str, Any] = json.loads(action[TAKE_MARK])
@@ -307,7 +308,7 @@ def read_take(character: Any, first_frame: float, last_frame: float, fps: float,
         translation.astype(np.float32),
         fps,
         (first_frame - origin_frame) / fps,
-        _provenance(action),
+        provenance_of(action),
     )
 
 
