@@ -22,6 +22,8 @@ MAPPING_MARK = "dream_talk_mapping"
 that it was keyed by."""
 TAKE_MARK = "dream_talk_take"
 """Custom property of an Action: where the take came from, as JSON."""
+EMOTION_PATH = "dream_talk_emotion"
+"""Animation path of what a character feels, on its object; of one emotion it is ``dream_talk_emotion.happy``."""
 NOBODY = "Choose a character, make one active, or add the avatar first"
 _NAMED = 3  # shapes that a message names
 _families: list[dict[Any, list[Any]]] = []
@@ -357,10 +359,12 @@ def _posed_bones(owner: Any) -> set[str]:
 def has_foreign_motion(owner: Any, bones: set[str]) -> bool:
     """Tell whether the object ``owner`` is moved by animation that is no take of ours.
 
-    A take on an armature to which somebody has added keys for other bones than ``bones`` counts as foreign too.
+    A take on an armature to which somebody has added keys for other bones than ``bones`` counts as foreign too. Keys
+    of what a character feels move nothing.
     """
     animation = owner.animation_data
-    if animation is None or animation.action is None or not compat.assigned_curves(owner):
+    moved = [curve for curve in compat.assigned_curves(owner) if not curve.data_path.startswith(f"{EMOTION_PATH}.")]
+    if animation is None or animation.action is None or not moved:
         return False
     return TAKE_MARK not in animation.action or bool(_posed_bones(owner) - bones)
 

@@ -105,28 +105,6 @@ def unassign(data: Any) -> None:
         animation.action = None
 
 
-def _slot_for(action: Any, data: Any) -> Any | None:
-    """Return the slot in ``action`` that was made for ``data``, by name, or the only one of its type."""
-    fitting = [slot for slot in action.slots if slot.target_id_type == data.id_type]
-    named = [slot for slot in fitting if slot.name_display == data.name]
-    return (named or fitting)[0] if len(named) == 1 or len(fitting) == 1 else None
-
-
-def can_play(data: Any, action: Any) -> bool:
-    """Tell whether ``action`` animates data-blocks such as ``data``."""
-    return _slot_for(action, data) is not None if HAS_SLOTS else action.id_root == data.id_type
-
-
-def play(data: Any, action: Any | None) -> None:
-    """Make ``action``, whose F-curves for ``data`` exist, the active one of ``data``; None stops it."""
-    animation = data.animation_data or data.animation_data_create()
-    if animation.use_tweak_mode:
-        animation.use_tweak_mode = False
-    animation.action = action
-    if HAS_SLOTS and action is not None:
-        animation.action_slot = _slot_for(action, data)
-
-
 def playing(data: Any) -> tuple[Any, Any]:
     """Return the active Action of ``data`` and its slot, for :func:`play_again`."""
     animation = data.animation_data

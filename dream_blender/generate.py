@@ -10,9 +10,12 @@ from typing import Any
 import bpy
 
 from ..blendshape_rigs.curves import FaceCurves
+from ..blendshape_rigs.feelings import name_of
 from . import server_status
 from .character import can_be_chosen, character_from, head_problem, notes_on, problem_with, turns_by_default
 from .client import ServerClient, health_of
+from .emotion_keys import keeping_emotion
+from .emotion_sampling import emotion_problem, emotion_request
 from .job import Done, Failed, Job, Progress
 from .preferences import server_address
 from .sound import Recording, SoundError, heard, place_sound, recording_of_file, recording_of_strip
@@ -160,7 +163,7 @@ def disabled_reason(context: Any) -> str:
         reason = "Choose an audio file"
     if not reason and settings.lips == "TEXT" and not settings.text.strip():
         reason = "Type what is said, or let the lips follow the sound"
-    return reason
+    return reason or emotion_problem(context.scene, character)
 
 
 def chosen_settings(settings: Any) -> TakeSettings:
@@ -197,19 +200,21 @@ def prepare_take(context: Any, character: Any, recording: Recording, head: bool,
         made: which file or strip ``recording`` is of.
 
     Raises:
+        TakeError: for markers that name no emotion.
         ServerError: when no server can be used.
     """
     scene, settings = context.scene, context.scene.dream_talk
     address = server_address(context)
     health_of(address)
     fps = scene_fps(scene)
-    options = {"emotion": settings.emotion_weights(), "seed": settings.seed, "fps": fps, **settings.lips_options()}
+    emotion = emotion_request(scene, character, recording)
+    options = {"emotion": emotion, "seed": settings.seed, "fps": fps, **settings.lips_options()}
     return Generation(
         job=Job(ServerClient(address), recording.path, options),
         scene=scene.name,
         character=character.name,
         recording=recording,
-        take_name=f"{recording.path.stem} {settings.emotion} {settings.seed}",
+        take_name=f"{recording.path.stem} {name_of(emotion)} {settings.seed}",
         fps=fps,
         head=head,
         add_sound=settings.add_sound and not made.strip,
@@ -255,7 +260,8 @@ def key_generation(generation: Generation) -> Any:
         raise TakeError(str(error)) from error
     origin = generation.recording.origin_frame
     # The scene's frame rate may have changed since: seconds stay what they were.
-    action = key_take(character, curves, generation.take_name, origin, scene_fps(scene), head=generation.head)
+    with keeping_emotion(character):
+        action = key_take(character, curves, generation.take_name, origin, scene_fps(scene), head=generation.head)
     for part in parts_of(action):
         made_with(generation, curves).store(part)
     if generation.finish is not None:

@@ -20,6 +20,7 @@ from .character import (
     problem_with,
     profile_title,
 )
+from .emotion import follows_choice
 from .preferences import EXTENSION, preferences
 from .take import take_of
 from .translations import said
@@ -58,10 +59,7 @@ class DREAMTALK_PT_speak(Sidebar, bpy.types.Panel):
         self._draw_recording(settings)
         self._draw_lips(settings)
         column = self.layout.column(align=True)
-        column.prop(settings, "emotion")
-        row = column.row(align=True)
-        row.active = settings.emotion != "neutral"
-        row.prop(settings, "intensity")
+        self._draw_emotion(column, context)
         column.prop(settings, "seed")
         row = self.layout.row(align=True)
         row.prop(settings, "set_range")
@@ -127,6 +125,18 @@ class DREAMTALK_PT_speak(Sidebar, bpy.types.Panel):
         if settings.lips == "TEXT":
             column.prop(settings, "text", text="", icon="TEXT")
             column.prop(settings, "language")
+
+    def _draw_emotion(self, column: Any, context: Any) -> None:
+        settings, character = context.scene.dream_talk, generate.chosen_character(context)
+        chosen = character is None or follows_choice(character)
+        row = column.row(align=True)
+        row.active = chosen
+        row.prop(settings, "emotion")
+        row = column.row(align=True)
+        row.active = chosen and settings.emotion != "neutral"
+        row.prop(settings, "intensity")
+        if not chosen:
+            wrapped(column, "Emotion over Time is used instead", "INFO")
 
     def _draw_generate(self, context: Any) -> None:
         character = generate.chosen_character(context)

@@ -33,6 +33,12 @@ def _strip_names(_settings: Any, context: Any, _typed: str) -> list[str]:
     return [strip.name for strip in sound_strips(context.scene)]
 
 
+def _emotion_chosen(settings: Any, _context: Any) -> None:
+    character = settings.character
+    if character is not None and character.dream_talk_emotion.over_time:
+        character.dream_talk_emotion.over_time = False
+
+
 class DREAMTALK_PG_settings(bpy.types.PropertyGroup):
     """What the sidebar asks for, one set a scene."""
 
@@ -84,7 +90,8 @@ class DREAMTALK_PG_settings(bpy.types.PropertyGroup):
     )
     emotion: bpy.props.EnumProperty(
         name="Emotion",
-        description="The feeling that the voice is acted with",
+        description="The feeling that the voice is acted with; sliders of Emotion over Time go before it",
+        update=_emotion_chosen,
         items=tuple((name, name.capitalize(), f"Act {name}") for name in EMOTIONS),
     )
     intensity: bpy.props.FloatProperty(
