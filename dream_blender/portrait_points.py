@@ -7,7 +7,6 @@ The names are those of the server's landmark files; left and right are the subje
 # mypy: disable-error-code="misc"
 # Blender names its classes KIND_OT_name and the like.
 # ruff: noqa: N801
-from pathlib import Path
 from typing import Any
 
 import blf  # type: ignore[import-not-found]
@@ -16,6 +15,7 @@ import gpu  # type: ignore[import-not-found]
 from gpu_extras.batch import batch_for_shader  # type: ignore[import-not-found]
 
 from . import portrait_preview
+from .paths import absolute
 
 NEEDED_POINTS = (
     "right_eye_outer",
@@ -87,7 +87,7 @@ def load_photo(settings: Any) -> Any:
     Raises:
         RuntimeError: when Blender cannot read it.
     """
-    path = Path(bpy.path.abspath(settings.photo))
+    path = absolute(settings.photo)
     image = bpy.data.images.load(str(path), check_existing=True)
     if not image.size[0]:
         raise RuntimeError(f"Blender cannot read {path.name}: save it as PNG or JPEG")
@@ -108,7 +108,7 @@ class DREAMTALK_OT_portrait_points(bpy.types.Operator):
     def poll(cls, context: Any) -> bool:
         """Tell whether there is a photograph."""
         photo = context.scene.dream_talk.portrait.photo
-        if not photo or not Path(bpy.path.abspath(photo)).is_file():
+        if not photo or not absolute(photo).is_file():
             cls.poll_message_set("Choose a photograph")
             return False
         return True

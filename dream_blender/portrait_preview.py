@@ -7,7 +7,6 @@ the worker and shows the frame that came back, so that Blender never waits for t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import bpy
@@ -15,6 +14,7 @@ import numpy as np
 
 from . import server_status
 from .client import ServerError
+from .paths import absolute
 from .portrait_client import PortraitClient
 from .portrait_reading import FaceReader, ReadingError, Shown, watching_matrix
 from .portrait_worker import Photograph, PreviewWorker, Wanted
@@ -70,7 +70,7 @@ def start(context: Any) -> None:
     scene = context.scene
     settings = scene.dream_talk
     FaceReader(settings.character)
-    photo = Path(bpy.path.abspath(settings.portrait.photo))
+    photo = absolute(settings.portrait.photo)
     photograph = Photograph(photo, settings.portrait.face_options(), settings.portrait.preview_side)
     worker = PreviewWorker(PortraitClient(server_address(context)), photograph)
     _message = ""

@@ -16,6 +16,7 @@ from ..blendshape_rigs.curves import FaceCurves
 from . import generate, portrait_preview, server_status
 from .client import health_of
 from .job import Failed, Progress
+from .paths import absolute
 from .portrait_client import PortraitClient
 from .portrait_job import Finished, Frames, PortraitWork, SequenceWork, VideoWork
 from .portrait_pictures import save_picture
@@ -106,8 +107,8 @@ def problem(context: Any) -> str:
     settings = context.scene.dream_talk.portrait
     if not settings.photo:
         return "Choose a photograph"
-    if not Path(bpy.path.abspath(settings.photo)).is_file():
-        return f"There is no file {bpy.path.abspath(settings.photo)}"
+    if not absolute(settings.photo).is_file():
+        return f"There is no file {absolute(settings.photo)}"
     if not preferences(context).likeness_consent:
         return CONSENT_ASKED
     return problem_to_read(generate.chosen_character(context)) or points_problem(settings)
@@ -135,7 +136,7 @@ def frame_range(scene: Any) -> tuple[int, int]:
 
 def output_path(settings: Any) -> Path:
     """Return the video to write, or the folder and beginning of the names of a sequence."""
-    path = Path(bpy.path.abspath(settings.output))
+    path = absolute(settings.output)
     suffix = SUFFIXES[settings.format]
     stem = path.stem if path.suffix.lower() in SUFFIXES.values() else path.name
     return path.with_name(stem if settings.format in SEQUENCES else stem + suffix)
@@ -162,7 +163,7 @@ def prepare(context: Any) -> Rendering:
         client=PortraitClient(address),
         scene=scene.name,
         character=character.name,
-        photo=Path(bpy.path.abspath(settings.photo)),
+        photo=absolute(settings.photo),
         frames=frame_range(scene),
         fps=scene_fps(scene),
         format=settings.format,

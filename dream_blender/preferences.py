@@ -10,6 +10,7 @@ from typing import Any
 import bpy
 
 from . import client, server_process
+from .paths import absolute
 
 EXTENSION = (__package__ or "").rpartition(".")[0]
 """Name under which Blender keeps this extension's preferences, such as ``bl_ext.user_default.dream_talk``."""
@@ -73,7 +74,7 @@ def preferences(context: Any) -> Any:
 
 def environment_folder(chosen: Any) -> Path:
     """Return the folder of the environment that the preferences ``chosen`` name."""
-    return Path(bpy.path.abspath(chosen.environment)).expanduser()
+    return absolute(chosen.environment).expanduser()
 
 
 def log_path() -> Path:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import bpy
 import numpy as np
 
 from ..blendshape_rigs.curves import FaceCurves
 from . import compat
+from .paths import absolute
 
 SOUND_SUFFIXES = (".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".wma")
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
@@ -52,7 +52,7 @@ def recording_of_file(path_text: str, origin_frame: int) -> Recording:
     """
     if not path_text:
         raise SoundError("Choose an audio file")
-    path = Path(bpy.path.abspath(path_text))
+    path = absolute(path_text)
     if not path.is_file():
         raise SoundError(f"There is no file {path}")
     return Recording(path, origin_frame, origin_frame)
@@ -71,7 +71,7 @@ def recording_of_strip(scene: Any, name: str) -> Recording:
         )
     if len(strip.retiming_keys):
         raise SoundError(f"The speed of strip '{name}' is changed: reset its retiming first")
-    path = Path(bpy.path.abspath(strip.sound.filepath))
+    path = absolute(strip.sound.filepath)
     if not path.is_file():
         raise SoundError(f"The sound of strip '{name}' is not on the disk ({path}): unpack or relink it")
     fps = scene.render.fps / scene.render.fps_base
@@ -170,7 +170,7 @@ def place_sound(scene: Any, recording: Recording) -> Any | None:
     """
     start = round(recording.origin_frame)
     for strip in sound_strips(scene):
-        if Path(bpy.path.abspath(strip.sound.filepath)) == recording.path and round(strip.frame_start) == start:
+        if absolute(strip.sound.filepath) == recording.path and round(strip.frame_start) == start:
             return strip
     if not compat.has_audio():
         return None
