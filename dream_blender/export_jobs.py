@@ -14,9 +14,8 @@ from . import compat
 from .character import TAKE_MARK, can_be_chosen, meshes_of, own_keys, problem_with
 from .export import CURVE_SUFFIXES, ExportError, export_take, span_of
 from .export_presets import PROGRAMS, Program
-from .head_target import armature_of, head_target, rest_of, rest_turn, rotation_values
-from .take import part_of, parts_of, take_of
-from .take_settings import settings_of
+from .take import take_of
+from .takes import activate, moved_data, takes_of
 from .verify import Verified, verify_take
 
 SCOPES = (
@@ -76,54 +75,6 @@ class Exports:
         worst = max(seen_files, key=lambda seen: seen.error)
         total = sum(seen.seconds for seen in seen_files)
         return f"{said}: {Verified(worst.count, worst.what, total, worst.error).text}"
-
-
-def moved_data(character: Any) -> list[Any]:
-    """Return all that takes of ``character`` may move: the shape keys of its meshes, its armature and itself."""
-    meshes = [character] if problem_with(character) else meshes_of(character)
-    keys = (mesh.data.shape_keys for mesh in meshes)
-    return [data for data in dict.fromkeys((*keys, armature_of(character), character)) if data is not None]
-
-
-def _is_of(action: Any, data: list[Any], character: Any) -> bool:
-    """Tell whether the take ``action`` was made for ``character``, or moves its ``data``."""
-    settings = settings_of(action)
-    if settings is not None and settings.character:
-        return settings.character == character.name
-    return any(compat.can_play(item, action) for item in data if item.id_type == "KEY")
-
-
-def takes_of(character: Any) -> list[Any]:
-    """Return the takes of ``character`` in the file, by name."""
-    data = moved_data(character)
-    firsts = {parts_of(action)[0]: None for action in bpy.data.actions if TAKE_MARK in action}
-    return [action for action in firsts if _is_of(action, data, character)]
-
-
-def _play(character: Any, take: Any) -> None:
-    """Let ``character`` play ``take`` and no other one; a head that it leaves alone is at rest."""
-    for item in moved_data(character):
-        fitting = [
-            action
-            for action in parts_of(take)
-            if compat.can_play(item, action) and part_of(action)[1] in ("", item.name)
-        ]
-        before = compat.playing(item)[0]
-        if fitting:
-            compat.play(item, fitting[0])
-        elif before is not None and TAKE_MARK in before:
-            compat.play(item, None)
-            _rest(character, item)
-
-
-def _rest(character: Any, owner: Any) -> None:
-    """Put the head of ``character`` to rest if ``owner`` is what turns it."""
-    target = head_target(character)
-    if target is None or target.owner != owner:
-        return
-    target.posed.location = rest_of(target)[:3]
-    turned = rotation_values(rest_turn(target)[None], target.posed.rotation_mode)[0]
-    setattr(target.posed, target.rotation_channel, turned)
 
 
 def _poses(data: list[Any]) -> list[tuple[Any, str, Any]]:
@@ -218,7 +169,7 @@ def export_next(context: Any, exports: Exports) -> None:
         raise ExportError(f"{item.path.name} was not written: its character or take is no longer in the file")
     with _unchanged(context, characters):
         if take is not None:
-            _play(characters[0], take)
+            activate(characters[0], take)
         export_take(context, characters, item.path, exports.program)
         first, last = span_of(characters)
         exports.written.append(verify_take(context, characters, item.path, first, last))

@@ -13,10 +13,11 @@ from ..blendshape_rigs.curves import CurvesError
 from . import generate
 from .character import NOBODY
 from .export import CURVE_SUFFIXES, ExportError
-from .export_jobs import SCOPES, Exports, characters_in, export_next, file_name, plan_exports, takes_of
+from .export_jobs import SCOPES, Exports, characters_in, export_next, file_name, plan_exports
 from .export_presets import FORMATS, PROGRAMS, program_items
 from .panel import Sidebar, wrapped
 from .take import NO_TAKE, TakeError, scene_fps, take_of, unread_channels
+from .takes import takes_of
 from .verify import VerifyError
 
 _TICK = 0.05  # seconds between two files, for the window to be drawn

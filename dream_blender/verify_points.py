@@ -47,8 +47,7 @@ def _points(item: Any, depsgraph: Any) -> npt.NDArray[np.float64]:
 
 def _collections() -> list[Any]:
     """Return all collections of data-blocks of the file."""
-    found = (getattr(bpy.data, prop.identifier) for prop in bpy.data.bl_rna.properties if prop.type == "COLLECTION")
-    return [blocks for blocks in found if hasattr(blocks, "remove")]
+    return [getattr(bpy.data, prop.identifier) for prop in bpy.data.bl_rna.properties if prop.type == "COLLECTION"]
 
 
 @contextmanager
