@@ -86,7 +86,8 @@ def weights_row(feeling: dict[str, float]) -> Array:
     Neutral takes its share from all others and has no weight of its own: it is their absence.
     """
     row = np.array([feeling.get(name, 0.0) for name in EMOTIONS])
-    return felt(row[None], np.ones(1))[0]
+    acted: Array = felt(row[None], np.ones(1))[0]
+    return acted
 
 
 def felt(weights: npt.NDArray[np.floating[Any]], intensity: npt.NDArray[np.floating[Any]]) -> Array:

@@ -33,6 +33,7 @@ class DREAMTALK_PT_emotion(Sidebar, bpy.types.Panel):
             wrapped(self.layout, problem, "INFO")
             return
         character = chosen_character(context)
+        assert character is not None  # slider_problem saw to it
         group, animated = character.dream_talk_emotion, is_animated(character)
         self._draw_source(context.scene, character, animated)
         self.layout.operator_menu_enum("dream_talk.emotion_preset", "preset", text="Presets", icon="PRESET")

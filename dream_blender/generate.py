@@ -19,6 +19,7 @@ from .emotion_sampling import emotion_problem, emotion_request
 from .job import Done, Failed, Job, Progress
 from .preferences import server_address
 from .sound import Recording, SoundError, heard, place_sound, recording_of_file, recording_of_strip
+from .style import chosen_style, style_problem
 from .take import TakeError, frame_range, key_take, parts_of, scene_fps
 from .take_settings import TakeSettings
 
@@ -163,7 +164,7 @@ def disabled_reason(context: Any) -> str:
         reason = "Choose an audio file"
     if not reason and settings.lips == "TEXT" and not settings.text.strip():
         reason = "Type what is said, or let the lips follow the sound"
-    return reason or emotion_problem(context.scene, character)
+    return reason or emotion_problem(context.scene, character) or style_problem(settings.style)
 
 
 def chosen_settings(settings: Any) -> TakeSettings:
@@ -200,17 +201,20 @@ def prepare_take(context: Any, character: Any, recording: Recording, head: bool,
         made: which file or strip ``recording`` is of.
 
     Raises:
-        TakeError: for markers that name no emotion.
+        TakeError: for markers that name no emotion, or a style clip that cannot be read.
         ServerError: when no server can be used.
     """
     scene, settings = context.scene, context.scene.dream_talk
     address = server_address(context)
     health_of(address)
     fps = scene_fps(scene)
-    emotion = emotion_request(scene, character, recording)
+    emotion, style = emotion_request(scene, character, recording), chosen_style(scene, character)
     options = {"emotion": emotion, "seed": settings.seed, "fps": fps, **settings.lips_options()}
+    if style is not None:
+        options |= style.options
+        made = replace(made, style=style.name, style_source=style.source, style_strength=style.strength)
     return Generation(
-        job=Job(ServerClient(address), recording.path, options),
+        job=Job(ServerClient(address), recording.path, options, style.parts if style is not None else {}),
         scene=scene.name,
         character=character.name,
         recording=recording,

@@ -14,6 +14,7 @@ from .character import can_be_chosen, turns_by_default
 from .mapping_list import DREAMTALK_PG_mapping_row
 from .portrait_settings import DREAMTALK_PG_portrait
 from .sound import sound_strips
+from .style import DREAMTALK_PG_style
 
 LONGEST_TEXT = 200_000
 """Letters of a text; the server takes no more."""
@@ -122,6 +123,7 @@ class DREAMTALK_PG_settings(bpy.types.PropertyGroup):
     mapping_error: bpy.props.StringProperty(description="Why the rows are no mapping now")
 
     portrait: bpy.props.PointerProperty(type=DREAMTALK_PG_portrait)
+    style: bpy.props.PointerProperty(type=DREAMTALK_PG_style)
 
     def lips_options(self) -> dict[str, str]:
         """Return what the server is told of the lips."""

@@ -11,6 +11,9 @@ from . import (
     adjust_panel,
     adjust_settings,
     avatar_options,
+    batch,
+    batch_panel,
+    batch_settings,
     capture_operator,
     character_operators,
     drawings,
@@ -30,6 +33,15 @@ from . import (
     server_operators,
     server_process,
     server_status,
+    sound_drop,
+    style,
+    style_capture,
+    style_operators,
+    style_panel,
+    takes_again,
+    takes_list,
+    takes_operators,
+    takes_panel,
     transfer_operator,
     translations,
 )
@@ -40,7 +52,9 @@ from .properties import DREAMTALK_PG_settings
 CLASSES: tuple[Any, ...] = (
     *mapping_list.CLASSES,
     *adjust_settings.CLASSES,
+    *batch_settings.CLASSES,
     *emotion.CLASSES,
+    *style.CLASSES,
     DREAMTALK_PG_portrait_point,
     DREAMTALK_PG_portrait,
     DREAMTALK_PG_settings,
@@ -59,8 +73,13 @@ CLASSES: tuple[Any, ...] = (
     *capture_operator.CLASSES,
     *drawings.CLASSES,
     panel.DREAMTALK_PT_speak,
+    *takes_list.CLASSES,
+    *takes_operators.CLASSES,
+    *takes_panel.CLASSES,
     *emotion_operators.CLASSES,
     *emotion_panel.CLASSES,
+    *style_operators.CLASSES,
+    *style_panel.CLASSES,
     panel.DREAMTALK_PT_mapping,
     panel.DREAMTALK_PT_look,
     *ict_operator.CLASSES,
@@ -68,6 +87,8 @@ CLASSES: tuple[Any, ...] = (
     *adjust_operators.CLASSES,
     *adjust_panel.CLASSES,
     *remake_operators.CLASSES,
+    *sound_drop.CLASSES,
+    *batch_panel.CLASSES,
     *portrait_panel.CLASSES,
     panel.DREAMTALK_PT_files,
     *export_operators.CLASSES,
@@ -84,8 +105,11 @@ def register() -> None:
     emotion.register_properties()
     export_operators.register_properties()
     adjust_settings.register_properties()
+    batch_settings.register_properties()
     remake_operators.register_properties()
+    takes_list.register_properties()
     bpy.app.handlers.load_post.append(generate.on_file_loaded)
+    bpy.app.handlers.load_post.append(batch.on_file_loaded)
     portrait_panel.register()
     server_status.register()
     help_links.register()
@@ -94,13 +118,19 @@ def register() -> None:
 def unregister() -> None:
     """Remove the extension: stop its work, and the server if this Blender started it."""
     help_links.unregister()
+    takes_again.stop()
+    batch.stop()
+    style_capture.stop()
     generate.cancel_all()
     portrait_panel.unregister()
+    bpy.app.handlers.load_post.remove(batch.on_file_loaded)
     bpy.app.handlers.load_post.remove(generate.on_file_loaded)
     server_status.unregister()
     environment_operators.stop()
     server_process.stop()
+    takes_list.unregister_properties()
     remake_operators.unregister_properties()
+    batch_settings.unregister_properties()
     adjust_settings.unregister_properties()
     export_operators.unregister_properties()
     emotion.unregister_properties()

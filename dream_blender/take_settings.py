@@ -22,7 +22,9 @@ class TakeSettings:
         imported: path of the file that was imported instead.
         strip: name of the sound strip, empty where a file was chosen.
         emotion: weights 0..1 by name, or over time ``{"times": (K,) seconds, "weights": (K, 8)}``.
-        style: name of the style clip.
+        style: path of the style clip's file, or name of the take or saved style that it is.
+        style_source: ``"FILE"``, ``"TAKE"`` or ``"LIBRARY"``; empty without a style clip.
+        style_strength: 0 to 1.
         lips: ``"encoder"``, ``"recogniser"`` or ``"text"``.
         text: what is said.
         language: of the text.
@@ -34,6 +36,7 @@ class TakeSettings:
         origin_frame: frame of second 0 of the recording.
         heard: first and last frame that is heard; a last one of None is the end of the recording.
         head: whether head pose was keyed.
+        merged: which frames of another take were merged in, in words.
     """
 
     audio: str = ""
@@ -41,6 +44,8 @@ class TakeSettings:
     strip: str = ""
     emotion: Emotion = field(default_factory=dict)
     style: str = ""
+    style_source: str = ""
+    style_strength: float = 1.0
     lips: str = ""
     text: str = ""
     language: str = ""
@@ -52,6 +57,7 @@ class TakeSettings:
     origin_frame: float = 0.0
     heard: tuple[float, float | None] | None = None
     head: bool = True
+    merged: str = ""
 
     @property
     def emotion_text(self) -> str:
