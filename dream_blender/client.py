@@ -302,7 +302,7 @@ class ServerClient:
             raise ServerError(f"The server sent curves that cannot be read: {error}") from error
 
     @contextmanager
-    def hold(self, job_id: str) -> Iterator[None]:
+    def held_job(self, job_id: str) -> Iterator[None]:
         """Bind a job to the body of the ``with`` statement: the server cancels it when this program ends meanwhile.
 
         A server that is older than this does without.

@@ -91,7 +91,7 @@ class Job:
         self.messages.put(Progress(0.0, self.sending))
         job_id = self._submit()
         try:
-            with self.client.hold(job_id):
+            with self.client.held_job(job_id):
                 return self._follow(job_id)
         except ServerUnreachable as error:
             raise ServerError(

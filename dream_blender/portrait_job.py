@@ -111,7 +111,7 @@ class VideoWork(PortraitWork):
         self._say(Progress(0.0, "Sending the photograph"))
         job_id = self.client.submit_portrait(self.photo, self.curves, self.sound, self.options)
         try:
-            with self.client.hold(job_id):
+            with self.client.held_job(job_id):
                 return self._follow(job_id)
         finally:
             self._forget(job_id)
