@@ -155,7 +155,8 @@ def merge_range(base: FaceCurves, other: FaceCurves, first: int, last: int, fade
 
 def _continued(angles: Array, before: Array) -> Array:
     """Return (T, 3) ``angles`` moved by whole turns to where (T, 3) ``before`` begins."""
-    return angles - 2 * np.pi * np.round((angles[0] - before[0]) / (2 * np.pi))
+    moved: Array = angles - 2 * np.pi * np.round((angles[0] - before[0]) / (2 * np.pi))
+    return moved
 
 
 def _both(one: Provenance, other: Provenance) -> str:
