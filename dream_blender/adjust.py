@@ -31,6 +31,8 @@ from .take import (
 from .take_keys import ActiveTake, Place, copy_keys, grid_of, values_at
 
 EDITED = "Keys were edited by hand: they are kept, and the sliders start from them"
+_BASE_MARK = "dream_talk_originals"
+"""Custom property of an Action: it holds the original keys of a take."""
 _HEAD = ("head_rotation", "head_translation")
 _busy: list[bool] = []
 
@@ -106,15 +108,15 @@ def _keep_aside(take: ActiveTake) -> None:
         for name in [name for name in base.keys() if name.startswith("dream_talk")]:  # noqa: SIM118
             del base[name]
         base.property_unset("dream_talk_adjust")
+        base[_BASE_MARK] = True
         part.dream_talk_adjust.base = base
 
 
 def drop_base(part: Any) -> None:
-    """Let go of the originals that the Action ``part`` points to, and remove them where no other take uses them."""
-    base = part.dream_talk_adjust.base
+    """Let go of the originals that the Action ``part`` points to, and remove all that no take uses any more."""
     part.dream_talk_adjust.base = None
-    if base is not None and base.users == 0:
-        bpy.data.actions.remove(base)
+    for action in [action for action in bpy.data.actions if _BASE_MARK in action and action.users == 0]:
+        bpy.data.actions.remove(action)
 
 
 def base_curves(take: ActiveTake) -> dict[Place, Any]:
