@@ -83,18 +83,21 @@ def _strings(node: ast.expr) -> Iterator[str]:
         yield from _strings(node.orelse)
 
 
+_SHOWN = ("name", "text", "heading")
+
+
 def _labels_in(node: ast.AST) -> Iterator[str]:
-    """Yield what Blender shows of one node: labels, names of properties, texts, items of a list."""
+    """Yield what Blender may show of one node: labels, names of properties, texts, items of lists and tables."""
     if isinstance(node, ast.Assign | ast.AnnAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         if any(isinstance(target, ast.Name) and target.id == "bl_label" for target in targets) and node.value:
             yield from _strings(node.value)
     elif isinstance(node, ast.Call):
-        for keyword in node.keywords:
-            if keyword.arg in ("name", "text", "heading"):
-                yield from _strings(keyword.value)
-    elif isinstance(node, ast.Tuple) and len(node.elts) >= 3:
-        yield from _strings(node.elts[1])
+        for value in [*node.args, *(keyword.value for keyword in node.keywords if keyword.arg in _SHOWN)]:
+            yield from _strings(value)
+    elif isinstance(node, ast.Tuple):
+        for value in node.elts:
+            yield from _strings(value)
 
 
 @cache
@@ -115,16 +118,24 @@ def labels() -> frozenset[str]:
     return frozenset(label for tree in extension for node in ast.walk(tree) for label in _labels_in(node) if label)
 
 
+def _texts(node: ast.AST) -> set[str]:
+    return {item.value for item in ast.walk(node) if isinstance(item, ast.Constant) and isinstance(item.value, str)}
+
+
 def class_labels(kind: str) -> set[str]:
-    """Return the ``bl_label`` of the classes whose name holds ``_KIND_``: "PT" for panels, "OT" for operators."""
+    """Return the ``bl_label`` of the classes whose name holds ``_KIND_``: "PT" for panels, "OT" for operators.
+
+    Those that are marked as internal are left out: nobody sees them.
+    """
     found = set()
     for path, tree in trees().items():
         if path.parent.name != "dream_blender":
             continue
         for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef) and f"_{kind}_" in node.name:
-                own = [item for item in node.body if isinstance(item, ast.Assign | ast.AnnAssign)]
-                found |= {label for item in own for label in _labels_in(item)}
+                own = [item for item in node.body if isinstance(item, ast.Assign)]
+                if not any("INTERNAL" in _texts(item) for item in own):
+                    found |= {label for item in own for label in _labels_in(item)}
     return found
 
 
