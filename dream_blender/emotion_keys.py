@@ -20,8 +20,19 @@ from .take_keys import copy_keys
 _GROUP = "Emotion"
 
 
+def _own_action(character: Any) -> None:
+    """Give ``character`` a copy of its Action where that is linked from another file: keys would not hold there."""
+    animation = character.animation_data
+    if animation is None or animation.action is None or animation.action.library is None:
+        return
+    action, slot = compat.playing(character)
+    copied = action.copy()
+    compat.play_again(character, (copied, None if slot is None else copied.slots[slot.identifier]))
+
+
 def key_weights(character: Any, frame: float) -> int:
     """Key the present weights of ``character`` at ``frame`` and return how many; driven ones cannot be keyed."""
+    _own_action(character)
     held = driven_sliders(character)
     free = [path_of(name) for name in EMOTIONS if path_of(name) not in held]
     for path in free:
@@ -31,6 +42,7 @@ def key_weights(character: Any, frame: float) -> int:
 
 def clear_keys(character: Any) -> int:
     """Remove the emotion keys of ``character`` from its active Action and return how many sliders had some."""
+    _own_action(character)
     collection = compat.curve_collection(character)
     found = keyed_curves(character)
     for curve in found:

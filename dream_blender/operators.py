@@ -13,6 +13,7 @@ from ..blendshape_rigs.curves import CurvesError
 from ..blendshape_rigs.formats import READERS, read_curves
 from . import generate, server_process, server_status
 from .client import ServerError
+from .emotion_keys import keeping_emotion
 from .preferences import preferences, start_server
 from .sound import SoundError
 from .take import TakeError, frame_range, key_take, parts_of, scene_fps
@@ -125,7 +126,8 @@ class DREAMTALK_OT_import_curves(bpy.types.Operator):
         try:
             curves = read_curves(path)
             origin = scene.frame_start - curves.start * fps
-            action = key_take(character, curves, path.stem, origin, fps, head=head)
+            with keeping_emotion(character):
+                action = key_take(character, curves, path.stem, origin, fps, head=head)
         except (CurvesError, TakeError, OSError) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
