@@ -118,6 +118,7 @@ class DREAMTALK_PT_speak(Sidebar, bpy.types.Panel):
             column.prop(settings, "audio_path", text="")
         else:
             column.prop(settings, "strip_name", text="", icon="SOUND")
+        column.operator("dream_talk.range_to_audio", icon="PREVIEW_RANGE")
 
     def _draw_lips(self, settings: Any) -> None:
         column = self.layout.column(align=True)

@@ -75,7 +75,7 @@ def recording_of_strip(scene: Any, name: str) -> Recording:
     if not path.is_file():
         raise SoundError(f"The sound of strip '{name}' is not on the disk ({path}): unpack or relink it")
     fps = scene.render.fps / scene.render.fps_base
-    skipped = strip.animation_offset_start + strip.sound_offset * fps
+    skipped = strip.animation_offset_start - strip.sound_offset * fps
     return Recording(
         path,
         float(strip.frame_start - skipped),
