@@ -33,6 +33,7 @@ PAGES = (
     ("*avatar*", "panels/look.html"),
     ("*person*", "panels/look.html"),
     ("*asset*", "panels/look.html"),
+    ("*pose*", "panels/look.html"),
     ("*export*", "panels/export.html"),
     ("*import*", "panels/export.html"),
     ("*capture*", "panels/export.html"),

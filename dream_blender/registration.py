@@ -29,6 +29,7 @@ from . import (
     operators,
     panel,
     portrait_panel,
+    pose_operators,
     remake_operators,
     server_operators,
     server_process,
@@ -90,6 +91,7 @@ CLASSES: tuple[Any, ...] = (
     *sound_drop.CLASSES,
     *batch_panel.CLASSES,
     *portrait_panel.CLASSES,
+    *pose_operators.CLASSES,
     panel.DREAMTALK_PT_files,
     *export_operators.CLASSES,
 )
@@ -104,6 +106,7 @@ def register() -> None:
     avatar_options.register_properties()
     emotion.register_properties()
     export_operators.register_properties()
+    pose_operators.register_properties()
     adjust_settings.register_properties()
     batch_settings.register_properties()
     remake_operators.register_properties()
@@ -132,6 +135,7 @@ def unregister() -> None:
     remake_operators.unregister_properties()
     batch_settings.unregister_properties()
     adjust_settings.unregister_properties()
+    pose_operators.unregister_properties()
     export_operators.unregister_properties()
     emotion.unregister_properties()
     avatar_options.unregister_properties()
