@@ -14,6 +14,7 @@ from .generate import chosen_character
 from .take import take_of
 from .take_keys import ActiveTake
 from .take_reduce import hold_poses, reduce_take
+from .translations import said
 
 NOT_ADJUSTED = "No slider of this take has been moved"
 
@@ -34,7 +35,7 @@ class _OnTake:
         """Tell whether there is a take that can be changed."""
         reason = active_problem(context) or cls.other_problem(context)
         if reason:
-            cls.poll_message_set(reason)  # type: ignore[attr-defined] # of bpy.types.Operator
+            cls.poll_message_set(said(reason))  # type: ignore[attr-defined] # of bpy.types.Operator
         return not reason
 
     @classmethod
@@ -119,7 +120,7 @@ class DREAMTALK_OT_reduce_keys(_OnTake, bpy.types.Operator):
         character = chosen_character(context)
         _let_go(character)  # the sliders are applied: they would make all keys anew
         reduced = reduce_take(character, self.error, self.handles)
-        self.report({"INFO"}, f"{reduced.before} → {reduced.after} keys, largest error {reduced.error:.4f}")
+        self.report({"INFO"}, said(f"{reduced.before} → {reduced.after} keys, largest error {reduced.error:.4f}"))
         return {"FINISHED"}
 
 
@@ -139,7 +140,7 @@ class DREAMTALK_OT_hold_poses(_OnTake, bpy.types.Operator):
         character = chosen_character(context)
         _let_go(character)  # the sliders are applied: they would make all keys anew
         before, after = hold_poses(character, self.frames, self.head, context.scene.frame_start)
-        self.report({"INFO"}, f"Poses held for {self.frames} frames: {before} → {after} keys")
+        self.report({"INFO"}, said(f"Poses held for {self.frames} frames: {before} → {after} keys"))
         return {"FINISHED"}
 
 

@@ -11,6 +11,7 @@ import bpy
 from . import batch
 from .panel import Sidebar, wrapped
 from .sound import sound_strips, strips_where
+from .translations import said
 
 _ICONS = {
     batch.WAITING: "TIME",
@@ -46,7 +47,7 @@ class DREAMTALK_OT_batch_fill(bpy.types.Operator):
         strips = strips_where(context.scene, settings.source, settings.channel)
         if not strips:
             where = f"on channel {settings.channel}" if settings.source == "CHANNEL" else "selected, or all are muted"
-            self.report({"ERROR"}, f"No sound strip is {where}")
+            self.report({"ERROR"}, said(f"No sound strip is {where}"))
             return {"CANCELLED"}
         batch.fill_rows(context, strips)
         return {"FINISHED"}
@@ -63,7 +64,7 @@ class DREAMTALK_OT_batch_start(bpy.types.Operator):
         """Tell whether every row can begin."""
         reason = batch.disabled_reason(context.scene)
         if reason:
-            cls.poll_message_set(reason)
+            cls.poll_message_set(said(reason))
         return not reason
 
     def execute(self, context: Any) -> set[str]:
@@ -211,7 +212,7 @@ class DREAMTALK_PT_batch(Sidebar, bpy.types.Panel):
         part = sum(entry.generation.progress.fraction for entry in known if entry.generation is not None)
         failed = sum(entry.state == batch.FAILED for entry in known)
         text = f"{done} of {count} done" + (f", {failed} failed" if failed else "")
-        self.layout.progress(factor=min(1.0, (done + part) / count), text=text)
+        self.layout.progress(factor=min(1.0, (done + part) / count), text=said(text))
 
     def _draw_failures(self, rows: Any) -> None:
         entries = [(row.strip, batch.entries.get(row.number)) for row in rows]
@@ -219,7 +220,7 @@ class DREAMTALK_PT_batch(Sidebar, bpy.types.Panel):
         for strip, message in failed[:_NAMED]:
             wrapped(self.layout, f"{strip}: {message}", "ERROR")
         if len(failed) > _NAMED:
-            self.layout.label(text=f"and {len(failed) - _NAMED} more", icon="BLANK1")
+            self.layout.label(text=said(f"and {len(failed) - _NAMED} more"), icon="BLANK1")
 
 
 CLASSES = (

@@ -19,6 +19,7 @@ from .multipart import FormBody
 from .preferences import server_address
 from .sound import Recording
 from .take import TakeError, scene_fps
+from .translations import said
 
 _SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
 
@@ -93,7 +94,7 @@ class DREAMTALK_OT_capture_face(bpy.types.Operator):
         """Tell whether a character is chosen that can be keyed."""
         reason = disabled_reason(context)
         if reason:
-            cls.poll_message_set(reason)
+            cls.poll_message_set(said(reason))
         return not reason
 
     def invoke(self, context: Any, _event: Any) -> set[str]:
@@ -108,12 +109,12 @@ class DREAMTALK_OT_capture_face(bpy.types.Operator):
             if bpy.app.background:
                 action = generate.run_blocking(generation)
                 character = bpy.data.objects[generation.character]
-                self.report({"INFO"}, generate.keyed_message(character, action, generation.note))
+                self.report({"INFO"}, said(generate.keyed_message(character, action, generation.note)))
             else:
                 generate.start(generation)
         except (TakeError, ServerError) as error:
             server_status.refresh()
-            self.report({"ERROR"}, server_status.explained(error))
+            self.report({"ERROR"}, said(server_status.explained(error)))
             return {"CANCELLED"}
         return {"FINISHED"}
 

@@ -10,6 +10,7 @@ import bpy
 from . import generate
 from .character import can_be_chosen, character_from, has_shapes, is_linked
 from .head_target import armature_of
+from .translations import said
 
 
 class DREAMTALK_OT_use_active(bpy.types.Operator):
@@ -27,9 +28,9 @@ class DREAMTALK_OT_use_active(bpy.types.Operator):
         if active is None:
             cls.poll_message_set("Make an object active first")
         elif mesh is None:
-            cls.poll_message_set(f"'{active.name}' is no mesh and carries none")
+            cls.poll_message_set(said(f"'{active.name}' is no mesh and carries none"))
         elif not can_be_chosen(mesh):
-            cls.poll_message_set(f"'{mesh.name}' has no shape keys and no face bones")
+            cls.poll_message_set(said(f"'{mesh.name}' has no shape keys and no face bones"))
         else:
             return True
         return False
@@ -112,7 +113,7 @@ class DREAMTALK_OT_make_override(bpy.types.Operator):
         if character is None:
             cls.poll_message_set("Choose a character first")
         elif not is_linked(character):
-            cls.poll_message_set(f"'{character.name}' is not linked: it can be animated as it is")
+            cls.poll_message_set(said(f"'{character.name}' is not linked: it can be animated as it is"))
         else:
             return True
         return False
@@ -133,7 +134,7 @@ class DREAMTALK_OT_make_override(bpy.types.Operator):
                 None,
             )
         if character is None:
-            self.report({"ERROR"}, f"'{name}' could not be overridden: override its collection in the Outliner")
+            self.report({"ERROR"}, said(f"'{name}' could not be overridden: override its collection in the Outliner"))
             return {"CANCELLED"}
         armature = armature_of(character)
         for item in context.scene.objects:

@@ -12,6 +12,7 @@ import numpy as np
 from ..blendshape_rigs.mapping import auto_map
 from . import compat, generate
 from .take import NO_TAKE, TakeError, fill_curve, frame_range, read_take, scene_fps, take_of
+from .translations import said
 
 MOUTHS = "ABCDEFGHX"
 """Rhubarb's mouths in the order in which a grease pencil holds them, by default."""
@@ -70,7 +71,7 @@ class DREAMTALK_OT_key_drawings(bpy.types.Operator):
         elif take_of(generate.chosen_character(context)) is None:
             cls.poll_message_set(NO_TAKE)
         elif drawing.animation_data is not None and drawing.animation_data.action is not None:
-            cls.poll_message_set(f"'{drawing.name}' is animated already: unlink its Action first")
+            cls.poll_message_set(said(f"'{drawing.name}' is animated already: unlink its Action first"))
         else:
             return True
         return False
@@ -82,9 +83,9 @@ class DREAMTALK_OT_key_drawings(bpy.types.Operator):
         try:
             count = key_drawings(character, drawing, context.scene, self.mouths, self.first_drawing)
         except TakeError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, said(str(error)))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"Keyed {count} drawings on '{drawing.name}'")
+        self.report({"INFO"}, said(f"Keyed {count} drawings on '{drawing.name}'"))
         return {"FINISHED"}
 
 

@@ -15,6 +15,7 @@ from .emotion import driven_sliders, keyed_curves, path_of
 from .emotion_keys import clear_keys, key_marks, key_weights
 from .emotion_markers import read_marks
 from .take import scene_fps
+from .translations import said
 
 _MIXES: dict[str, tuple[str, dict[str, float]]] = {
     **{name.upper(): (name.capitalize(), {name: 0.8}) for name in EMOTIONS if name != "neutral"},
@@ -53,7 +54,7 @@ class _OnSliders:
         """Tell whether the sliders can be changed."""
         reason = cls.reason(context)
         if reason:
-            cls.poll_message_set(reason)  # type: ignore[attr-defined]
+            cls.poll_message_set(said(reason))  # type: ignore[attr-defined]
         return not reason
 
     @classmethod
@@ -108,7 +109,7 @@ class DREAMTALK_OT_emotion_key(_OnSliders, bpy.types.Operator):
         assert character is not None  # poll saw to it
         count = key_weights(character, context.scene.frame_current)
         if count < len(EMOTIONS):
-            self.report({"INFO"}, f"Keyed {count} sliders: drivers hold the others")
+            self.report({"INFO"}, said(f"Keyed {count} sliders: drivers hold the others"))
         return {"FINISHED"}
 
 
@@ -159,7 +160,7 @@ class DREAMTALK_OT_emotion_markers(_OnSliders, bpy.types.Operator):
         key_marks(character, marks, scene_fps(scene))
         character.dream_talk_emotion.from_markers = False
         scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)  # show what the keys say
-        self.report({"INFO"}, f"Keyed {len(marks)} markers")
+        self.report({"INFO"}, said(f"Keyed {len(marks)} markers"))
         return {"FINISHED"}
 
 

@@ -13,6 +13,7 @@ import bpy
 from . import server_process, server_status
 from .environment_setup import Setup, SetupError, commands
 from .preferences import EXTENSION, preferences, start_server
+from .translations import said
 
 _TICK = 0.3  # seconds
 _NAME = "dreamtalk"
@@ -145,7 +146,7 @@ stays as it is"""
             else:
                 bpy.app.timers.register(_poll, first_interval=_TICK, persistent=True)
         except (SetupError, server_process.StartError) as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, said(str(error)))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -180,7 +181,7 @@ class DREAMTALK_OT_copy_setup(bpy.types.Operator):
         """Copy them."""
         lines = setup_commands(preferences(context))
         context.window_manager.clipboard = "\n".join(lines)
-        self.report({"INFO"}, f"Copied {len(lines)} lines: paste them into a terminal")
+        self.report({"INFO"}, said(f"Copied {len(lines)} lines: paste them into a terminal"))
         return {"FINISHED"}
 
 

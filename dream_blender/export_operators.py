@@ -18,6 +18,7 @@ from .export_presets import FORMATS, PROGRAMS, program_items
 from .panel import Sidebar, wrapped
 from .take import NO_TAKE, TakeError, scene_fps, take_of, unread_channels
 from .takes import takes_of
+from .translations import said
 from .verify import VerifyError
 
 _TICK = 0.05  # seconds between two files, for the window to be drawn
@@ -82,7 +83,7 @@ class DREAMTALK_OT_export(bpy.types.Operator):
         """Tell whether there is a take to write."""
         reason = _disabled_reason(context)
         if reason:
-            cls.poll_message_set(reason)
+            cls.poll_message_set(said(reason))
         return not reason
 
     def invoke(self, context: Any, _event: Any) -> set[str]:
@@ -152,7 +153,7 @@ class DREAMTALK_OT_export(bpy.types.Operator):
 
     def _say(self, context: Any, text: str, level: str) -> None:
         last_message[context.scene.name] = (text, level == "ERROR")
-        self.report({level}, text)
+        self.report({level}, said(text))
         _redraw(context)
 
 
@@ -204,7 +205,7 @@ class DREAMTALK_PT_export(Sidebar, bpy.types.Panel):
             row = layout.row(align=True)
             row.progress(
                 factor=len(exports.written) / len(exports.files),
-                text=f"{len(exports.written)} of {len(exports.files)}",
+                text=said(f"{len(exports.written)} of {len(exports.files)}"),
             )
             row.operator("dream_talk.cancel_export", text="", icon="X")
             return

@@ -14,6 +14,7 @@ from ..blendshape_rigs.arkit import ARKIT_NAMES
 from ..blendshape_rigs.ict_facekit import MISSING, IctFaceKit, IctFaceKitError, read_ict_facekit
 from .head_pose import to_blender
 from .materials import material
+from .translations import said
 
 HEAD_NAME: Final = "ICT-FaceKit"
 _NECK: Final = (0.0, -0.072, 0.0)  # metres: where the head turns on the neck, which becomes the object's origin
@@ -90,7 +91,7 @@ class DREAMTALK_OT_add_ict_facekit(bpy.types.Operator):
         try:
             kit = read_ict_facekit(Path(bpy.path.abspath(self.directory)))
         except (IctFaceKitError, OSError) as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, said(str(error)))
             return {"CANCELLED"}
         head = spawn_ict_facekit(context.collection, kit, tuple(context.scene.cursor.location))
         for item in context.selected_objects:
@@ -98,7 +99,7 @@ class DREAMTALK_OT_add_ict_facekit(bpy.types.Operator):
         context.view_layer.objects.active = head
         context.scene.dream_talk.character = head
         made = len(ARKIT_NAMES) - len(MISSING)
-        self.report({"INFO"}, f"Built {HEAD_NAME} with {made} of 52 shapes: it has no {', '.join(MISSING)}")
+        self.report({"INFO"}, said(f"Built {HEAD_NAME} with {made} of 52 shapes: it has no {', '.join(MISSING)}"))
         return {"FINISHED"}
 
 

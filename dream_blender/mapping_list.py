@@ -18,6 +18,7 @@ import bpy
 from ..blendshape_rigs.arkit import ARKIT_NAMES
 from ..blendshape_rigs.mapping import Mapping, MappingEntry, MappingError
 from .character import edited_mapping, mapping_of, problem_with, store_mapping, target_names
+from .translations import said
 
 _KINDS = (
     ("channel", "Sum", "The weighted sum of its channels"),
@@ -327,14 +328,14 @@ class DREAMTALK_OT_mapping_load(_NeedsCharacter, bpy.types.Operator):
         try:
             mapping = Mapping.from_json(path.read_text(encoding="utf-8"))
         except (MappingError, OSError, UnicodeDecodeError) as error:
-            self.report({"ERROR"}, f"{path.name} was not loaded: {error}")
+            self.report({"ERROR"}, said(f"{path.name} was not loaded: {error}"))
             return {"CANCELLED"}
         known = set(target_names(settings.character))
         strange = [entry.target for entry in mapping.entries if entry.kind != "bone" and entry.target not in known]
         store_mapping(settings.character, mapping)
         refill(settings)
         if strange:
-            self.report({"WARNING"}, f"{len(strange)} shapes are not on this character, such as {strange[0]}")
+            self.report({"WARNING"}, said(f"{len(strange)} shapes are not on this character, such as {strange[0]}"))
         return {"FINISHED"}
 
 
@@ -362,9 +363,9 @@ class DREAMTALK_OT_mapping_save(_NeedsCharacter, bpy.types.Operator):
         try:
             path.write_text(mapping_of(context.scene.dream_talk.character).to_json(), encoding="utf-8")
         except (MappingError, OSError) as error:
-            self.report({"ERROR"}, f"{path.name} was not written: {error}")
+            self.report({"ERROR"}, said(f"{path.name} was not written: {error}"))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"Wrote {path}")
+        self.report({"INFO"}, said(f"Wrote {path}"))
         return {"FINISHED"}
 
 

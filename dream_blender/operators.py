@@ -18,6 +18,7 @@ from .preferences import preferences, start_server
 from .sound import SoundError
 from .take import TakeError, frame_range, key_take, parts_of, scene_fps
 from .take_settings import TakeSettings
+from .translations import said
 
 
 class DREAMTALK_OT_generate(bpy.types.Operator):
@@ -32,7 +33,7 @@ class DREAMTALK_OT_generate(bpy.types.Operator):
         """Tell whether everything that a take needs is chosen."""
         reason = generate.disabled_reason(context)
         if reason:
-            cls.poll_message_set(reason)
+            cls.poll_message_set(said(reason))
         return not reason
 
     def execute(self, context: Any) -> set[str]:
@@ -45,7 +46,7 @@ class DREAMTALK_OT_generate(bpy.types.Operator):
                 generate.start(generation)
         except (TakeError, SoundError, ServerError) as error:
             server_status.refresh()
-            self.report({"ERROR"}, server_status.explained(error))
+            self.report({"ERROR"}, said(server_status.explained(error)))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -70,7 +71,7 @@ class DREAMTALK_OT_key_finished_take(bpy.types.Operator):
             # A character that is gone has no panel of its own to say it in.
             shown = bpy.data.objects.get(self.character) or generate.chosen_character(context)
             generate.last_message[shown.name if shown is not None else ""] = (str(error), True)
-            self.report({"WARNING"}, str(error))
+            self.report({"WARNING"}, said(str(error)))
             return {"CANCELLED"}
         character = bpy.data.objects[self.character]
         message = generate.keyed_message(character, action, generation.note)
@@ -109,7 +110,7 @@ class DREAMTALK_OT_import_curves(bpy.types.Operator):
         """Tell whether a character is chosen that can be keyed."""
         reason = generate.character_problem(context)
         if reason:
-            cls.poll_message_set(reason)
+            cls.poll_message_set(said(reason))
         return not reason
 
     def invoke(self, context: Any, _event: Any) -> set[str]:
@@ -129,7 +130,7 @@ class DREAMTALK_OT_import_curves(bpy.types.Operator):
             with keeping_emotion(character):
                 action = key_take(character, curves, path.stem, origin, fps, head=head)
         except (CurvesError, TakeError, OSError) as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, said(str(error)))
             return {"CANCELLED"}
         known = curves.provenance
         made = TakeSettings(
@@ -146,7 +147,7 @@ class DREAMTALK_OT_import_curves(bpy.types.Operator):
             made.store(part)
         if settings.set_range:
             scene.frame_start, scene.frame_end = frame_range(character)
-        self.report({"INFO"}, generate.keyed_message(character, action))
+        self.report({"INFO"}, said(generate.keyed_message(character, action)))
         return {"FINISHED"}
 
 
@@ -172,7 +173,7 @@ class DREAMTALK_OT_start_server(bpy.types.Operator):
         try:
             start_server(context)
         except server_process.StartError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, said(str(error)))
             return {"CANCELLED"}
         server_status.refresh()
         return {"FINISHED"}

@@ -97,7 +97,7 @@ class DREAMTALK_PT_speak(Sidebar, bpy.types.Panel):
     def _draw_chosen(self, context: Any, column: Any, character: Any) -> None:
         settings = context.scene.dream_talk
         if settings.character is None:
-            column.label(text=f"Active: {character.name}", icon="OBJECT_DATA", translate=False)
+            column.label(text=said(f"Active: {character.name}"), icon="OBJECT_DATA", translate=False)
         if is_linked(character):
             column.operator("dream_talk.make_override", icon="LIBRARY_DATA_OVERRIDE")
             return
@@ -109,7 +109,8 @@ class DREAMTALK_PT_speak(Sidebar, bpy.types.Panel):
             return
         mapping = mapping_of(character)
         reached = 52 - len(mapping.missing)
-        column.label(text=f"{profile_title(mapping)}: {reached} of 52 channels", icon="SHAPEKEY_DATA", translate=False)
+        text = said(f"{profile_title(mapping)}: {reached} of 52 channels")
+        column.label(text=text, icon="SHAPEKEY_DATA", translate=False)
 
     def _draw_recording(self, settings: Any) -> None:
         column = self.layout.column(align=True)
@@ -146,7 +147,7 @@ class DREAMTALK_PT_speak(Sidebar, bpy.types.Panel):
         if generation is not None:
             row = self.layout.row(align=True)
             progress = generation.progress
-            row.progress(factor=progress.fraction, text=progress.text)
+            row.progress(factor=progress.fraction, text=said(progress.text))
             row.operator("dream_talk.cancel", text="", icon="X")
             return
         row = self.layout.row()
@@ -186,7 +187,7 @@ class DREAMTALK_PT_mapping(Sidebar, bpy.types.Panel):
         mapping_list.refill_when_stale(context.scene)
         mapping = mapping_of(character)
         origin = "edited" if edited_mapping(character) else "automatic"
-        layout.label(text=f"{profile_title(mapping)}, {origin}", translate=False)
+        layout.label(text=said(f"{profile_title(mapping)}, {origin}"), translate=False)
         meshes = meshes_of(character)
         if len(meshes) > 1:
             wrapped(layout, f"{len(meshes)} meshes: {', '.join(mesh.name for mesh in meshes)}", "OUTLINER_OB_MESH")
@@ -224,7 +225,7 @@ class DREAMTALK_PT_files(Sidebar, bpy.types.Panel):
     def draw(self, context: Any) -> None:
         """Draw the panel."""
         action = take_of(generate.chosen_character(context))
-        self.layout.label(text=action.name if action else "No take yet", icon="ACTION")
+        self.layout.label(text=action.name if action else said("No take yet"), icon="ACTION", translate=False)
         self.layout.operator("dream_talk.import_curves", icon="IMPORT")
         self.layout.operator("dream_talk.capture_face", icon="CAMERA_DATA")
         self.layout.operator("dream_talk.key_drawings", icon="OUTLINER_OB_GREASEPENCIL")

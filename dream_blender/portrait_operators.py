@@ -11,6 +11,7 @@ import bpy
 from . import generate, portrait_preview, portrait_render, server_status
 from .client import ServerError
 from .portrait_reading import ReadingError
+from .translations import said
 
 
 class DREAMTALK_OT_portrait_preview(bpy.types.Operator):
@@ -24,7 +25,7 @@ class DREAMTALK_OT_portrait_preview(bpy.types.Operator):
         """Tell whether everything that a preview needs is chosen."""
         reason = "" if portrait_preview.is_active() else portrait_render.problem(context)
         if reason:
-            cls.poll_message_set(reason)
+            cls.poll_message_set(said(reason))
         return not reason
 
     def execute(self, context: Any) -> set[str]:
@@ -37,7 +38,7 @@ class DREAMTALK_OT_portrait_preview(bpy.types.Operator):
             portrait_preview.start(context)
         except (ServerError, ReadingError) as error:
             server_status.refresh()
-            self.report({"ERROR"}, server_status.explained(error))
+            self.report({"ERROR"}, said(server_status.explained(error)))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -72,7 +73,7 @@ class DREAMTALK_OT_portrait_render(bpy.types.Operator):
         """Tell whether everything that a portrait needs is chosen."""
         reason = portrait_render.render_problem(context)
         if reason:
-            cls.poll_message_set(reason)
+            cls.poll_message_set(said(reason))
         return not reason
 
     def execute(self, context: Any) -> set[str]:
@@ -80,12 +81,12 @@ class DREAMTALK_OT_portrait_render(bpy.types.Operator):
         try:
             rendering = portrait_render.prepare(context)
             if bpy.app.background:
-                self.report({"INFO"}, portrait_render.run_blocking(rendering))
+                self.report({"INFO"}, said(portrait_render.run_blocking(rendering)))
             else:
                 portrait_render.start(rendering)
         except (portrait_render.RenderError, ReadingError, ServerError) as error:
             server_status.refresh()
-            self.report({"ERROR"}, server_status.explained(error))
+            self.report({"ERROR"}, said(server_status.explained(error)))
             return {"CANCELLED"}
         return {"FINISHED"}
 

@@ -13,6 +13,7 @@ from .character import nothing_changes
 from .panel import Sidebar, wrapped
 from .portrait_settings import STRENGTHS
 from .preferences import preferences
+from .translations import said
 
 
 class DREAMTALK_PT_portrait(Sidebar, bpy.types.Panel):
@@ -75,11 +76,11 @@ class DREAMTALK_PT_portrait(Sidebar, bpy.types.Panel):
             column.prop(settings, "badge")
         first, last = portrait_render.frame_range(context.scene)
         kind = "Preview range" if context.scene.use_preview_range else "Frames"
-        column.label(text=f"{kind} {first} to {last}", icon="TIME")
+        column.label(text=said(f"{kind} {first} to {last}"), icon="TIME")
         rendering = portrait_render.active
         if rendering is not None:
             row = self.layout.row(align=True)
-            row.progress(factor=rendering.progress.fraction, text=rendering.progress.text)
+            row.progress(factor=rendering.progress.fraction, text=said(rendering.progress.text))
             row.operator("dream_talk.portrait_cancel", text="", icon="X")
             return
         row = self.layout.row()

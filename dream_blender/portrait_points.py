@@ -16,6 +16,7 @@ from gpu_extras.batch import batch_for_shader  # type: ignore[import-not-found]
 
 from . import portrait_preview
 from .paths import absolute
+from .translations import said
 
 NEEDED_POINTS = (
     "right_eye_outer",
@@ -119,7 +120,7 @@ class DREAMTALK_OT_portrait_points(bpy.types.Operator):
         try:
             image = load_photo(settings)
         except RuntimeError as error:
-            self.report({"ERROR"}, str(error).strip())
+            self.report({"ERROR"}, said(str(error).strip()))
             return {"CANCELLED"}
         if not next_point(settings):
             settings.points.clear()

@@ -16,6 +16,7 @@ from .remake import Span
 from .sound import SoundError
 from .take import TakeError
 from .take_keys import ActiveTake
+from .translations import said
 
 NO_PREVIEW = "Set a preview range in the timeline first: press P and drag"
 NO_KEYS = "Select keys of the take on two frames or more first"
@@ -87,7 +88,7 @@ class _Remake:
         """Tell whether there is something to make again."""
         reason = _problem(context, cls.what)
         if reason:
-            cls.poll_message_set(reason)  # type: ignore[attr-defined] # of bpy.types.Operator
+            cls.poll_message_set(said(reason))  # type: ignore[attr-defined] # of bpy.types.Operator
         return not reason
 
     def execute(self, context: Any) -> set[str]:
@@ -103,7 +104,7 @@ class _Remake:
                 generate.start(generation)
         except (TakeError, SoundError, ServerError) as error:
             server_status.refresh()
-            self.report({"ERROR"}, server_status.explained(error))  # type: ignore[attr-defined] # of Operator
+            self.report({"ERROR"}, said(server_status.explained(error)))  # type: ignore[attr-defined] # of Operator
             return {"CANCELLED"}
         settings.seed += 1
         return {"FINISHED"}

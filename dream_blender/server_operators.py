@@ -11,6 +11,7 @@ import bpy
 from . import server_process, server_status
 from .client import PROTOCOL_VERSION, Address, Health, ServerError, tested
 from .preferences import log_path, preferences, server_address, start_server
+from .translations import said
 
 _NEVER_STARTED = "This Blender has started no server yet: there is no log"
 
@@ -49,7 +50,7 @@ class DREAMTALK_OT_restart_server(bpy.types.Operator):
         try:
             start_server(context)
         except server_process.StartError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, said(str(error)))
             return {"CANCELLED"}
         finally:
             server_status.refresh()
@@ -69,9 +70,9 @@ class DREAMTALK_OT_test_connection(bpy.types.Operator):
             address = server_address(context)
             health = tested(address)
         except ServerError as error:
-            self.report({"ERROR"}, server_status.explained(error))
+            self.report({"ERROR"}, said(server_status.explained(error)))
             return {"CANCELLED"}
-        self.report({"INFO"}, described(address, health))
+        self.report({"INFO"}, said(described(address, health)))
         return {"FINISHED"}
 
 

@@ -10,6 +10,7 @@ from . import environment_operators, server_process, server_status
 from .client import PROTOCOL_VERSION, is_loopback
 from .panel import wrapped
 from .preferences import environment_folder, log_path
+from .translations import said
 
 _SHOWN_LINES = 12
 
@@ -52,7 +53,7 @@ def _draw_status(box: Any, context: Any, chosen: Any) -> None:
 
 def _fact(column: Any, name: str, value: str) -> None:
     row = column.split(factor=0.25)
-    row.label(text=name)
+    row.label(text=said(name), translate=False)
     row.label(text=value, translate=False)
 
 
@@ -90,7 +91,7 @@ def _draw_wizard(box: Any, context: Any, chosen: Any) -> None:
     column.prop(chosen, "package_source")
     if setup is not None and setup.is_running:
         row = box.row(align=True)
-        row.progress(factor=setup.fraction, text=setup.step)
+        row.progress(factor=setup.fraction, text=said(setup.step))
         row.operator("dream_talk.cancel_environment", text="", icon="X")
         for line in setup.said()[-3:]:
             box.label(text=line, translate=False)

@@ -23,6 +23,7 @@ from .sound import (
     place_sound,
 )
 from .take import scene_fps
+from .translations import said
 
 
 class DREAMTALK_OT_range_to_audio(bpy.types.Operator):
@@ -50,7 +51,7 @@ class DREAMTALK_OT_range_to_audio(bpy.types.Operator):
         try:
             first, last = heard_range(recording_of(scene), scene_fps(scene))
         except SoundError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, said(str(error)))
             return {"CANCELLED"}
         scene.frame_start, scene.frame_end = first, last
         follow_sound(scene)
@@ -88,7 +89,7 @@ class DREAMTALK_OT_drop_recordings(bpy.types.Operator):
                 return {"FINISHED"}
             strips = _lay(context.scene, paths, context.scene.frame_current if in_sequencer else None)
         except SoundError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, said(str(error)))
             return {"CANCELLED"}
         settings.audio_source, settings.strip_name = "STRIP", strips[0].name
         if len(strips) > 1:

@@ -15,6 +15,7 @@ from .sound import VIDEO_SUFFIXES
 from .style import FILE, LIBRARY, NONE, name_of, style_again, style_problem
 from .style_library import StyleError
 from .take import TakeError
+from .translations import said
 
 
 def _settings(context: Any) -> Any:
@@ -71,7 +72,7 @@ class DREAMTALK_OT_style_save(bpy.types.Operator):
         """Tell whether a style clip is chosen that is not in the library."""
         reason = save_problem(context)
         if reason:
-            cls.poll_message_set(reason)
+            cls.poll_message_set(said(reason))
         return not reason
 
     def invoke(self, context: Any, _event: Any) -> set[str]:
@@ -90,10 +91,10 @@ class DREAMTALK_OT_style_save(bpy.types.Operator):
             assert style is not None  # poll saw to it
             style_library.save(self.name, style.curves)
         except (StyleError, TakeError) as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, said(str(error)))
             return {"CANCELLED"}
         settings.source, settings.saved = LIBRARY, self.name.strip()
-        self.report({"INFO"}, f"Saved the style '{settings.saved}'")
+        self.report({"INFO"}, said(f"Saved the style '{settings.saved}'"))
         return {"FINISHED"}
 
 
@@ -111,7 +112,7 @@ class DREAMTALK_OT_style_rename(bpy.types.Operator):
         """Tell whether a saved style is chosen."""
         reason = _saved_problem(context)
         if reason:
-            cls.poll_message_set(reason)
+            cls.poll_message_set(said(reason))
         return not reason
 
     def invoke(self, context: Any, _event: Any) -> set[str]:
@@ -126,7 +127,7 @@ class DREAMTALK_OT_style_rename(bpy.types.Operator):
         try:
             style_library.rename(settings.saved, self.name)
         except StyleError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, said(str(error)))
             return {"CANCELLED"}
         settings.saved = self.name.strip()
         return {"FINISHED"}
@@ -144,7 +145,7 @@ class DREAMTALK_OT_style_delete(bpy.types.Operator):
         """Tell whether a saved style is chosen."""
         reason = _saved_problem(context)
         if reason:
-            cls.poll_message_set(reason)
+            cls.poll_message_set(said(reason))
         return not reason
 
     def invoke(self, context: Any, event: Any) -> set[str]:
@@ -158,9 +159,9 @@ class DREAMTALK_OT_style_delete(bpy.types.Operator):
         try:
             style_library.delete(settings.saved)
         except StyleError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, said(str(error)))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"Deleted the style '{settings.saved}'")
+        self.report({"INFO"}, said(f"Deleted the style '{settings.saved}'"))
         settings.source, settings.saved = NONE, ""
         return {"FINISHED"}
 
@@ -197,12 +198,12 @@ class DREAMTALK_OT_style_capture(bpy.types.Operator):
                 name = style_capture.run_blocking(capture)
                 settings = _settings(context)
                 settings.source, settings.saved = LIBRARY, name
-                self.report({"INFO"}, f"Captured the style '{name}'")
+                self.report({"INFO"}, said(f"Captured the style '{name}'"))
             else:
                 style_capture.start(capture)
         except (StyleError, ServerError) as error:
             server_status.refresh()
-            self.report({"ERROR"}, server_status.explained(error))
+            self.report({"ERROR"}, said(server_status.explained(error)))
             return {"CANCELLED"}
         return {"FINISHED"}
 

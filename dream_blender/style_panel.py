@@ -13,6 +13,7 @@ from .emotion import follows_choice
 from .generate import chosen_character
 from .panel import Sidebar, wrapped
 from .style import FILE, LIBRARY, NONE, TAKE, style_problem
+from .translations import said
 
 
 class DREAMTALK_PT_style(Sidebar, bpy.types.Panel):
@@ -62,7 +63,7 @@ class DREAMTALK_PT_style(Sidebar, bpy.types.Panel):
             self.layout.operator("dream_talk.style_capture", icon="CAMERA_DATA")
         for capture in style_capture.active:
             row = self.layout.row(align=True)
-            row.progress(factor=capture.progress.fraction, text=capture.progress.text)
+            row.progress(factor=capture.progress.fraction, text=said(capture.progress.text))
             row.operator("dream_talk.style_cancel", text="", icon="X")
         for text, failed in style_capture.last_message:
             wrapped(self.layout, text, "ERROR" if failed else "CHECKMARK")

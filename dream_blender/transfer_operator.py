@@ -5,7 +5,6 @@
 # ruff: noqa: N801
 from __future__ import annotations
 
-from textwrap import wrap
 from typing import Any, Final
 
 import bpy
@@ -23,6 +22,8 @@ from ..blendshape_rigs.transfer import (
 from .character import own_keys
 from .head_pose import from_blender, to_blender
 from .head_target import armature_of
+from .panel import Sidebar, wrapped
+from .translations import said
 
 POINT_MARK: Final = "dream_talk_face_point"
 """Custom property of an empty: which of the ``FACE_POINTS`` it is."""
@@ -30,7 +31,6 @@ MADE_MARK: Final = "dream_talk_made_shapes"
 """Custom property of a mesh object: it has the avatar's shapes."""
 REPORT_MARK: Final = "dream_talk_transfer_report"
 """Custom property of a mesh object: what came of the transfer, a sentence a line."""
-_NARROW: Final = 36  # characters that fit the sidebar at its usual width
 _STILL: Final = 1e-5  # metres: a mesh that no shape moves by more gets none
 _ONE_SIDED: Final = {"MIRROR", "ARRAY", "SCREW"}  # modifiers that make vertices which shapes cannot move one by one
 
@@ -207,7 +207,7 @@ class _ForHead:
         """Tell whether shapes can be carried over to the active mesh."""
         problem = "Go to Object Mode first" if context.mode != "OBJECT" else transfer_problem(head_of(context))
         if problem:
-            cls.poll_message_set(problem)  # type: ignore[attr-defined]
+            cls.poll_message_set(said(problem))  # type: ignore[attr-defined]
         return not problem
 
 
@@ -222,7 +222,7 @@ class DREAMTALK_OT_find_face_points(_ForHead, bpy.types.Operator):
         try:
             place_face_points(context, head_of(context))
         except NoFaceError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, said(str(error)))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -240,12 +240,12 @@ class DREAMTALK_OT_transfer_shapes(_ForHead, bpy.types.Operator):
         try:
             report = make_shapes(context, head)
         except (NoFaceError, TransferError) as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, said(str(error)))
             return {"CANCELLED"}
         context.scene.dream_talk.character = head
         for warning in report.warnings:
-            self.report({"WARNING"}, warning)
-        self.report({"INFO"}, f"Made 52 shapes, an approximation: lips part {report.lip_opening_mm:.0f} mm")
+            self.report({"WARNING"}, said(warning))
+        self.report({"INFO"}, said(f"Made 52 shapes, an approximation: lips part {report.lip_opening_mm:.0f} mm"))
         return {"FINISHED"}
 
 
@@ -284,21 +284,16 @@ def draw(layout: Any, context: Any) -> None:
     row.operator("dream_talk.remove_face_points", text="", icon="X")
     text = str(head.get(REPORT_MARK, "")) if head is not None else ""
     lines = text.split("\n") if text else ["An approximation: the avatar's 52 shapes, carried over to your mesh"]
-    column = layout.column(align=True)
     for line in lines:
-        for number, part in enumerate(wrap(line, _NARROW)):
-            column.label(text=part, icon="BLANK1" if number else "DOT")
+        wrapped(layout, line, "DOT")
     layout.operator("dream_talk.add_ict_facekit", icon="FILE_FOLDER")
 
 
-class DREAMTALK_PT_transfer(bpy.types.Panel):
+class DREAMTALK_PT_transfer(Sidebar, bpy.types.Panel):
     """Characters that bring no shapes."""
 
     bl_idname = "DREAMTALK_PT_transfer"
     bl_label = "Character Without Shapes"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "DREAM-Talk"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: Any) -> None:

@@ -22,7 +22,7 @@ _SHOWN_STILL = {
     "Looking for Python",
     "{0} failed: {1}",
 }
-_NAMES = {
+NAMES = {
     "Basis",
     "Bearer {0}",
     "Not Found",
@@ -129,7 +129,7 @@ def shown_strings() -> set[str]:
             tree = ast.parse(path.read_text(encoding="utf-8"))
             found.update(_tooltips(tree), _labels(tree), _sentences(tree), _raised(tree), _titles(tree))
     words = {text for text in found if re.search("[A-Za-z]{2}", text) and not _CODE.search(text)}
-    return (words | _SHOWN_STILL) - _NAMES
+    return (words | _SHOWN_STILL) - NAMES
 
 
 def _titles(tree: ast.Module) -> Iterator[str]:
@@ -140,3 +140,46 @@ def _titles(tree: ast.Module) -> Iterator[str]:
             texts = [template(item) for item in value.values]
             if all(text is not None and text[:1].isupper() for text in texts):
                 yield from (text for text in texts if text)
+
+
+_SPOKEN = {"poll_message_set": 0, "report": 1}
+"""Calls that show a message, and which of their arguments it is."""
+
+
+def _composed(node: ast.expr) -> bool:
+    """Tell whether ``node`` is put together or fetched while running: Blender itself translates fixed words only."""
+    if isinstance(node, ast.IfExp):
+        return _composed(node.body) or _composed(node.orelse)
+    if isinstance(node, ast.Attribute) and node.attr in ("name", "strip"):
+        return False  # a name of the user's
+    if isinstance(node, ast.Call) and ast.unparse(node.func) in ("said", "translations.said"):
+        return False
+    constant = (isinstance(node, ast.Name) and node.id.isupper()) or (
+        isinstance(node, ast.Attribute) and node.attr.isupper()
+    )
+    return not isinstance(node, ast.Constant) and not constant
+
+
+def untranslated_messages(tree: ast.AST) -> Iterator[ast.expr]:
+    """Yield the messages that are shown without having gone through ``said``."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        place = _SPOKEN.get(node.func.attr)
+        if place is not None and len(node.args) > place and _composed(node.args[place]):
+            yield node.args[place]
+        if node.func.attr in ("label", "progress"):
+            # Names of data are shown as they are, and say so.
+            plain = any(word.arg == "translate" for word in node.keywords)
+            for word in node.keywords:
+                if word.arg == "text" and not plain and _composed(word.value):
+                    yield word.value
+
+
+def untranslated_calls() -> list[str]:
+    """Return where in the extension composed messages are shown in English whatever the language."""
+    return [
+        f"{path.name}:{message.lineno} {ast.unparse(message)}"
+        for path in sorted((ROOT / "dream_blender").glob("*.py"))
+        for message in untranslated_messages(ast.parse(path.read_text(encoding="utf-8")))
+    ]

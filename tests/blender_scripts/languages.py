@@ -1,0 +1,21 @@
+"""Run in a whole Blender: install the zip and print what a panel, a button and a message say in every language."""
+
+import importlib
+import json
+
+import bpy
+
+MODULE = "bl_ext.user_default.dream_talk"
+bpy.ops.extensions.package_install_files(
+    repo="user_default", filepath="/tmp/dream_talk_languages.zip", enable_on_install=True, overwrite=True
+)
+translations = importlib.import_module(f"{MODULE}.dream_blender.translations")
+shown = {}
+for language in ("en_US", *translations.LANGUAGES):
+    bpy.context.preferences.view.language = language
+    shown[language] = {
+        "panel": bpy.app.translations.pgettext_iface(bpy.types.DREAMTALK_PT_adjust.bl_label),
+        "button": bpy.app.translations.pgettext_iface("Random Person", "Operator"),
+        "message": translations.said("'Ada' has no keys"),
+    }
+print("LANGUAGES", json.dumps(shown))

@@ -1,0 +1,116 @@
+"""What users read: every word in four languages beside English, reasons on greyed buttons, help, line breaks."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from blender_support import ROOT, SCRIPTS, installed_blender
+from ui_strings import NAMES, shown_strings, untranslated_calls
+
+LANGUAGES = ("ja_JP", "zh_HANS", "de_DE", "es")
+HOLE = re.compile(r"\{\d+\}")
+
+
+@pytest.fixture(scope="module")
+def report() -> dict[str, Any]:
+    """Return what the installed extension says of its own words."""
+    return installed_blender().run("translations.py")
+
+
+def language_file(language: str) -> dict[str, str]:
+    found: dict[str, str] = json.loads((ROOT / "dream_blender" / "languages" / f"{language}.json").read_text())
+    return found
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_every_word(language: str, report: dict[str, Any]) -> None:
+    wanted = shown_strings() | (set(report["words"]) - NAMES)
+    assert sorted(wanted - set(language_file(language))) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_filled_in_stays(language: str) -> None:
+    wrong = {
+        english: other
+        for english, other in language_file(language).items()
+        if set(HOLE.findall(english)) != set(HOLE.findall(other)) or not other.strip()
+    }
+    assert wrong == {}
+
+
+def test_installed_zip_holds_the_languages(report: dict[str, Any]) -> None:
+    assert report["languages"] == {language: language_file(language) for language in LANGUAGES}
+
+
+def test_sentences_with_names_are_recognised(report: dict[str, Any]) -> None:
+    said = report["said"]
+    assert said["de_DE"]["whole"] == "Der Server läuft nicht"
+    assert said["ja_JP"]["name"] == "「Ada」にはシェイプキーも顔のボーンもありません"
+    assert said["es"]["two"].startswith("No existe el archivo /tmp/a b.wav. Hay controladores en 3 formas clave")
+    assert said["es"]["two"].endswith("jawOpen, A y 1 más")
+    assert said["zh_HANS"]["nested"] == "服务器自行结束：服务器未运行（日志：/tmp/x.log）"
+    assert {words["unknown"] for words in said.values()} == {"A sentence that nobody has written"}
+
+
+def test_composed_messages_go_through_the_translation() -> None:
+    assert untranslated_calls() == []
+
+
+def test_greyed_buttons_say_why(report: dict[str, Any]) -> None:
+    assert {state: names for state, names in report["silent"].items() if names} == {}
+
+
+def test_lines_fit_narrow_sidebars_in_every_script(report: dict[str, Any]) -> None:
+    assert all(len(line) <= 30 for line in report["lines"])
+    assert " ".join(report["lines"]).startswith("The server does not accept the token: restart")
+    assert len(report["wide_lines"]) > 2
+    assert report["narrow"] <= 16  # a closing mark may hang over the edge
+
+
+def test_every_panel_opens_a_page_that_there_is(report: dict[str, Any]) -> None:
+    assert report["without_help"] == []
+    assert report["manual"]
+    missing = {page for page in report["pages"].values() if not (ROOT / "docs" / page).with_suffix(".md").is_file()}
+    assert missing == set()
+    assert report["pages"]["DREAMTALK_PT_portrait"] == "panels/portrait.html"
+    assert report["pages"]["DREAMTALK_OT_start_server"] == "panels/preferences.html"
+
+
+def test_panels_have_no_fixed_widths_or_colours() -> None:
+    fixed = re.compile(r"ui_units_x|\bwidth=\d|\.theme_|rgba|#[0-9a-fA-F]{6}")
+    drawn = [path for path in (ROOT / "dream_blender").glob("*.py") if "_PT_" in path.read_text()]
+    assert drawn
+    assert [path.name for path in drawn if fixed.search(path.read_text())] == []
+
+
+BLENDER = os.environ.get("DREAMTALK_TEST_BLENDER", "")
+"""Command of a whole Blender, such as ``chroot /srv/sid blender``: the bpy wheels have no languages."""
+
+
+@pytest.mark.skipif(not BLENDER, reason="needs a whole Blender in DREAMTALK_TEST_BLENDER")
+def test_switching_the_language_changes_the_panels() -> None:
+    package = installed_blender().package
+    root = os.environ.get("DREAMTALK_TEST_BLENDER_ROOT", "")  # where the command's own root folder lies
+    shared = Path(root or "/") / "tmp"
+    (shared / "dream_talk_languages.zip").write_bytes(package.read_bytes())
+    (shared / "dream_talk_languages.py").write_text((SCRIPTS / "languages.py").read_text())
+    arguments = ["-b", "--factory-startup", "--python-exit-code", "1", "--python", "/tmp/dream_talk_languages.py"]
+    command = [*shlex.split(BLENDER), *arguments]
+    environment = os.environ | {"BLENDER_USER_RESOURCES": "/tmp/dream_talk_languages"}
+    done = subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("LANGUAGES ")]
+    shown = json.loads(line.removeprefix("LANGUAGES "))
+    for language in LANGUAGES:
+        words = language_file(language)
+        assert shown[language]["panel"] == words["Adjust"]
+        assert shown[language]["button"] == words["Random Person"]
+        assert shown[language]["message"] == words["'{0}' has no keys"].replace("{0}", "Ada")
+    assert shown["en_US"] == {"panel": "Adjust", "button": "Random Person", "message": "'Ada' has no keys"}
