@@ -13,13 +13,14 @@ from .client import ServerClient, health_of
 from .job import Job, Progress
 from .preferences import server_address
 from .sound import Recording, recording_of_file
+from .style import style_again
 from .take import TakeError, scene_fps
 from .take_settings import TakeSettings, settings_of
 from .takes import takes_of
 
 _TICK = 0.3  # seconds
-waiting: dict[str, list[generate.Generation]] = {}
-"""Takes still to be made, by the name of their character."""
+_queues: list[list[generate.Generation]] = []
+"""Takes to be made, a list for each character; the first of a list is being made."""
 
 
 def problem_with_again(take: Any) -> str:
@@ -50,7 +51,7 @@ def prepare(context: Any, character: Any, take: Any, seed: int) -> generate.Gene
     """Return a take like ``take`` with another ``seed``, not yet begun.
 
     Raises:
-        TakeError: for a take whose settings are not known.
+        TakeError: for a take whose settings are not known, or whose style clip is gone.
         SoundError: for a recording that is gone.
         ServerError: when no server can be used.
     """
@@ -65,8 +66,12 @@ def prepare(context: Any, character: Any, take: Any, seed: int) -> generate.Gene
     address = server_address(context)
     health_of(address)
     fps = scene_fps(scene)
+    options = _options(settings, seed, fps)
+    style = style_again(scene, character, settings.style_source, settings.style, settings.style_strength)
+    if style is not None:
+        options |= style.options
     return generate.Generation(
-        job=Job(ServerClient(address), path, _options(settings, seed, fps)),
+        job=Job(ServerClient(address), path, options, style.parts if style is not None else {}),
         scene=scene.name,
         character=character.name,
         recording=Recording(path, settings.origin_frame, first, last),
@@ -88,39 +93,44 @@ def prepare_many(context: Any, character: Any, take: Any, count: int) -> list[ge
     return [prepare(context, character, take, seed) for seed in seeds]
 
 
+def left_for(character: str) -> int:
+    """Return how many takes of the object named ``character`` are still to be made, that in the making included."""
+    return sum(len(queue) for queue in _queues if queue[0].character == character)
+
+
 def start(generations: list[generate.Generation]) -> None:
     """Make takes of one character one after the other; Blender stays free meanwhile."""
-    waiting[generations[0].character] = generations
-    _tick()
-    if waiting and not bpy.app.timers.is_registered(_tick):
+    _queues.append(list(generations))
+    generate.start(generations[0])
+    if not bpy.app.timers.is_registered(_tick):
         bpy.app.timers.register(_tick, first_interval=_TICK, persistent=True)
-
-
-def forget(character: str) -> None:
-    """Make no more takes of the object named ``character``."""
-    waiting.pop(character, None)
 
 
 def stop() -> None:
     """Forget all takes that are still to be made."""
-    waiting.clear()
+    _queues.clear()
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
 
 
+def _go_on(queue: list[generate.Generation]) -> None:
+    """Begin the next take of ``queue`` when its first one is done; empty it when that has failed or was cancelled."""
+    now = queue[0]
+    if generate.active.get(now.character) is now:
+        return
+    said = generate.last_message.get(now.character)
+    failed = now.curves is None or (said is not None and said[1])
+    queue.pop(0)
+    if failed or now.file != bpy.data.filepath:
+        queue.clear()
+    elif queue:
+        queue[0].scene, queue[0].character = now.scene, now.character  # they may bear new names
+        generate.start(queue[0])
+
+
 def _tick() -> float | None:
-    for name, generations in list(waiting.items()):
-        if name in generate.active:
-            continue
-        said = generate.last_message.get(name)
-        begun = generations[0].identity is not None
-        if begun:
-            # One has ended: a failure or a cancel ends the others too.
-            done = generations.pop(0)
-            if done.curves is None or (said is not None and said[1]):
-                generations.clear()
-        if generations and generations[0].file == bpy.data.filepath:
-            generate.start(generations[0])
-        else:
-            waiting.pop(name)
-    return _TICK if waiting else None
+    for queue in list(_queues):
+        _go_on(queue)
+        if not queue:
+            _queues.remove(queue)
+    return _TICK if _queues else None

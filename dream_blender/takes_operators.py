@@ -15,6 +15,7 @@ from .client import ServerError
 from .sound import SoundError
 from .take import NO_TAKE, TakeError
 from .takes_list import STARS
+from .translations import said
 
 NONE_ACTIVE = "Click a take in the list first, so that it plays"
 _others: list[tuple[str, str, str]] = []
@@ -76,7 +77,7 @@ class _OnTakes:
         """Tell whether there is what it works on."""
         problem = cls.problem(context)
         if problem:
-            cls.poll_message_set(problem)  # type: ignore[attr-defined] # Blender's class has it
+            cls.poll_message_set(said(problem))  # type: ignore[attr-defined] # Blender's class has it
         return not problem
 
 
@@ -97,11 +98,11 @@ class DREAMTALK_OT_use_take(_OnTakes, bpy.types.Operator):
         """Let it play."""
         character, take = generate.chosen_character(context), bpy.data.actions.get(self.take)
         if take is None or take not in takes.takes_of(character):
-            self.report({"ERROR"}, f"'{self.take}' is no take of this character")
+            self.report({"ERROR"}, said(f"'{self.take}' is no take of this character"))
             return {"CANCELLED"}
         left_out = takes.activate(character, take)
         if left_out:
-            self.report({"WARNING"}, left_out)
+            self.report({"WARNING"}, said(left_out))
         return {"FINISHED"}
 
 
@@ -119,7 +120,7 @@ class DREAMTALK_OT_rate_take(bpy.types.Operator):
         """Keep the rating with the take."""
         take = bpy.data.actions.get(self.take)
         if take is None:
-            self.report({"ERROR"}, f"There is no take '{self.take}'")
+            self.report({"ERROR"}, said(f"There is no take '{self.take}'"))
             return {"CANCELLED"}
         take.dream_talk_rating = self.stars - 1 if take.dream_talk_rating == self.stars else self.stars
         return {"FINISHED"}
@@ -237,7 +238,7 @@ class DREAMTALK_OT_more_like_this(_OnTakes, bpy.types.Operator):
         if problem:
             return problem
         character, take = _chosen(context)
-        if character.name in generate.active or character.name in takes_again.waiting:
+        if character.name in generate.active or takes_again.left_for(character.name):
             return "A take for this character is being made"
         return takes_again.problem_with_again(take)
 
@@ -257,7 +258,7 @@ class DREAMTALK_OT_more_like_this(_OnTakes, bpy.types.Operator):
                 takes_again.start(made)
         except (TakeError, SoundError, ServerError) as error:
             server_status.refresh()
-            self.report({"ERROR"}, server_status.explained(error))
+            self.report({"ERROR"}, said(server_status.explained(error)))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -274,9 +275,9 @@ class DREAMTALK_OT_push_take(_OnTakes, bpy.types.Operator):
         try:
             takes_nla.push_down(character, take)
         except TakeError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, said(str(error)))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"'{take.name}' is a strip on the track {takes.TRACK_NAME}")
+        self.report({"INFO"}, said(f"'{take.name}' is a strip on the track {takes.TRACK_NAME}"))
         return {"FINISHED"}
 
 
@@ -313,14 +314,14 @@ class DREAMTALK_OT_merge_takes(_OnTakes, bpy.types.Operator):
         (character, take), other = _chosen(context), bpy.data.actions[self.other]
         first, last = takes_merge.whole_range(take)
         if not first <= self.first <= self.last <= last:
-            self.report({"ERROR"}, f"Choose frames between {first} and {last}, where '{take.name}' is")
+            self.report({"ERROR"}, said(f"Choose frames between {first} and {last}, where '{take.name}' is"))
             return {"CANCELLED"}
         try:
             made = takes_merge.merge(context.scene, character, take, other, (self.first, self.last), self.fade)
         except (CurvesError, TakeError) as error:
-            self.report({"ERROR"}, f"'{other.name}' was not merged: {error}")
+            self.report({"ERROR"}, said(f"'{other.name}' was not merged: {error}"))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"Keyed '{made.name}'")
+        self.report({"INFO"}, said(f"Keyed '{made.name}'"))
         return {"FINISHED"}
 
 

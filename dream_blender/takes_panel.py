@@ -21,7 +21,7 @@ def settings_lines(settings: TakeSettings) -> list[str]:
         f"Imported from {settings.imported}" if settings.imported else f"Recording: {settings.audio}",
         f"Strip: {settings.strip}" if settings.strip else "",
         f"Emotion: {settings.emotion_text}" if settings.lips else "",
-        f"Style: {settings.style}" if settings.style else "",
+        f"Style: {settings.style}, strength {settings.style_strength:.2f}" if settings.style else "",
         said.get(settings.lips, ""),
         f"Text ({settings.language}): {settings.text}" if settings.text else "",
         f"Seed: {settings.seed}" if settings.lips else "",
@@ -64,9 +64,9 @@ class DREAMTALK_PT_takes(Sidebar, bpy.types.Panel):
         column.operator("dream_talk.merge_takes", icon="ARROW_LEFTRIGHT")
         column.operator("dream_talk.push_take", icon="NLA_PUSHDOWN")
         column.operator("dream_talk.more_like_this", icon="FILE_REFRESH")
-        left = len(takes_again.waiting.get(character.name, ()))
+        left = takes_again.left_for(character.name)
         if left:
-            wrapped(layout, f"{left} more takes are being made", "SORTTIME")
+            wrapped(layout, f"More takes to be made: {left}", "SORTTIME")
         self._draw_settings(takes.active_take(character))
 
     def _draw_compare(self, column: Any, character: Any) -> None:

@@ -181,3 +181,44 @@ def test_takes_stay_with_a_character_that_is_renamed_and_saved(seen: Seen) -> No
     _, report, _ = seen
     assert report["after_rename"] == ["a", "a + b", "b"]
     assert report["reopened"] == [["a", "a + b", "b"], 3, "b"]
+
+
+@pytest.fixture(scope="module")
+def body(seen: Seen) -> dict[str, Any]:
+    """Return what the script saw of an animator's body animation while takes were handled on the same armature."""
+    return installed_blender().run("takes_body.py", folder=str(seen[2]))
+
+
+@pytest.mark.parametrize("case", ["active_body", "body_on_track"])
+def test_body_animation_stays_to_the_key(body: dict[str, Any], case: str) -> None:
+    assert body[case]["changed"] == []
+    assert body[case]["before"]["spine"] == pytest.approx(0.6, abs=0.2)
+    assert body[case]["takes"] == ["a", "a + b"]
+    assert body[case]["before"]["active"] == (case == "active_body")
+    assert not body[case]["before"]["fake_user"]
+
+
+def test_all_meshes_of_the_character_change_their_take(body: dict[str, Any]) -> None:
+    assert body["jaw_of_teeth"][0] == body["jaw_of_teeth"][1]
+
+
+def test_pushed_head_turns_over_the_body_and_ends_with_its_strip(body: dict[str, Any]) -> None:
+    turned, before, spine, after = body["pushed_over_body"]
+    assert turned == pytest.approx(before, abs=1e-5)
+    assert before > 0.01
+    assert spine > 0.4
+    assert after == pytest.approx(0, abs=1e-6)
+
+
+def test_head_of_a_take_stays_out_where_the_body_plays(body: dict[str, Any]) -> None:
+    assert "this take's head stays out" in body["left_out"]
+    assert body["walks"]
+    shown, keyed = body["talks"]
+    assert shown == pytest.approx(keyed, abs=1e-5)
+    assert keyed > 0.5
+
+
+def test_take_with_keys_of_the_animator_is_not_taken_away(body: dict[str, Any]) -> None:
+    assert 'such as pose.bones["spine"].location: move them elsewhere first' in body["own_delete"]
+    assert 'pose.bones["spine"].location' in body["own_push"]
+    assert body["own_kept"]
