@@ -7,6 +7,7 @@ from typing import Any
 
 import bpy
 
+from ..blendshape_rigs.feelings import name_of
 from . import generate
 from .character import head_problem
 from .client import ServerClient, health_of
@@ -75,7 +76,7 @@ def prepare(context: Any, character: Any, take: Any, seed: int) -> generate.Gene
         scene=scene.name,
         character=character.name,
         recording=Recording(path, settings.origin_frame, first, last),
-        take_name=f"{path.stem} {settings.emotion_text} {seed}",
+        take_name=f"{path.stem} {name_of(settings.emotion)} {seed}",
         fps=fps,
         head=settings.head and not head_problem(character),
         add_sound=False,

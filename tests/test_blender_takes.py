@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from blender_support import installed_blender
+from server_support import running_server, voice, wav
 from test_blender_extension import performance
 
 from blendshape_rigs.blend import merge_range
@@ -222,3 +223,52 @@ def test_take_with_keys_of_the_animator_is_not_taken_away(body: dict[str, Any]) 
     assert 'such as pose.bones["spine"].location: move them elsewhere first' in body["own_delete"]
     assert 'pose.bones["spine"].location' in body["own_push"]
     assert body["own_kept"]
+
+
+@pytest.fixture(scope="module")
+def again(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return what the script saw of more takes made by a real server."""
+    folder = tmp_path_factory.mktemp("again")
+    audio = folder / "voice.wav"
+    audio.write_bytes(wav(voice(1.0)))
+    with running_server(folder) as server:
+        return installed_blender().run("takes_again.py", home=server.home, audio=str(audio)) | {"audio": str(audio)}
+
+
+def test_generated_take_knows_what_it_was_made_with(again: dict[str, Any]) -> None:
+    settings = again["settings"]
+    expected = {
+        "audio": again["audio"],
+        "emotion": {"happy": 0.8},
+        "seed": 3,
+        "fps": 30.0,
+        "lips": "encoder",
+        "origin_frame": 11,
+        "heard": [11, None],
+        "head": True,
+        "model": again["hash"],
+    }
+    assert {name: settings[name] for name in expected} == expected
+    assert len(settings["audio_hash"]) == 64
+
+
+def test_more_takes_differ_in_nothing_but_the_seed(again: dict[str, Any]) -> None:
+    assert again["done"] == ["FINISHED"]
+    names, seeds, ranges = zip(*again["blocking"], strict=True)
+    assert seeds == (3, 4, 5)
+    assert names == ("voice happy 3", "voice happy 4", "voice happy 5")
+    assert ranges[0] == ranges[1] == ranges[2]
+    assert again["differing"] == ["seed"]
+    assert again["first_stays"]
+
+
+def test_more_takes_are_made_one_after_the_other(again: dict[str, Any]) -> None:
+    assert not again["greyed"]
+    assert again["left"] == 2
+    assert sorted(seed for _, seed, _ in again["queued"]) == [3, 4, 5, 6, 7]
+    assert again["idle"]
+
+
+def test_cancel_ends_those_that_wait_too(again: dict[str, Any]) -> None:
+    assert again["after_cancel"] == 5
+    assert "its settings are not known" in again["unknown"]
