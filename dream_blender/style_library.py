@@ -25,16 +25,9 @@ class StyleError(Exception):
     """A style that cannot be used, kept or found; the message says what to do."""
 
 
-def folder(create: bool = False) -> Path:
-    """Return the folder of the styles.
-
-    Raises:
-        StyleError: when it has to be made and cannot be.
-    """
-    try:
-        return Path(bpy.utils.extension_path_user(EXTENSION, path="styles", create=create))
-    except OSError as error:
-        raise StyleError(f"The library of styles cannot be made ({error})") from error
+def folder() -> Path:
+    """Return the folder of the styles, which may not exist yet."""
+    return Path(bpy.utils.extension_path_user(EXTENSION, path="styles"))
 
 
 def names() -> list[str]:
@@ -112,7 +105,8 @@ def save(name: str, curves: FaceCurves) -> None:
         raise StyleError(problem)
     style = as_style(curves)
     try:
-        write_curves(style, folder(create=True) / f"{name.strip()}{_SUFFIX}")
+        folder().mkdir(parents=True, exist_ok=True)
+        write_curves(style, folder() / f"{name.strip()}{_SUFFIX}")
     except OSError as error:
         raise StyleError(f"The style cannot be kept ({error}): make {folder()} writable") from error
 
