@@ -91,7 +91,7 @@ def read_reference(folder: Path) -> Reference:
     return Reference(points, Surface(points, _skin_triangles(head)).normals, landmarks, fields)
 
 
-def _skin_triangles(head: IctFaceKit) -> Ints:
+def _skin_triangles(head: IctFaceKit) -> npt.NDArray[np.int32]:
     """Return the triangles of the skin; faces of four corners are split."""
     ends = np.append(head.face_starts[1:], len(head.corners))
     fans = [
@@ -99,8 +99,9 @@ def _skin_triangles(head: IctFaceKit) -> Ints:
         for start, end in zip(head.face_starts.tolist(), ends.tolist(), strict=True)
         for middle in range(start + 1, end - 1)
     ]
-    triangles = np.array(fans, np.int64)
-    return triangles[(triangles < SKIN_POINTS).all(axis=1)]
+    triangles = np.array(fans, np.int32)
+    skin: npt.NDArray[np.int32] = triangles[(triangles < SKIN_POINTS).all(axis=1)]
+    return skin
 
 
 def agreements(avatar: ProxyAvatar, reference: Reference) -> list[Agreement]:
@@ -149,7 +150,7 @@ def _corresponding(avatar: ProxyAvatar, reference: Reference, mine: Ints) -> tup
     bend = RBFInterpolator(together.apply(source), target, kernel="thin_plate_spline", smoothing=1e-9)
     moved = bend(together.apply(reference.points))
     normals = reference.normals @ together.rotation.T
-    own = Surface(avatar.vertices.astype(np.float64), avatar.triangles.astype(np.int64)).normals
+    own = Surface(avatar.vertices.astype(np.float64), avatar.triangles.astype(np.int32)).normals
     facing = 0.004
     tree = cKDTree(np.concatenate([moved, normals * facing], axis=1))
     distance, partners = tree.query(np.concatenate([avatar.vertices[mine], own[mine] * facing], axis=1))
