@@ -20,7 +20,7 @@ from .generate import Generation
 from .head_target import armature_of
 from .job import Failed
 from .sound import SoundError, recording_of_strip
-from .take import TakeError
+from .take import TAKE_ID_MARK, TakeError
 from .take_settings import TakeSettings
 from .takes_nla import push_down
 
@@ -36,13 +36,13 @@ class Entry:
         state: ``"WAITING"``, ``"RUNNING"``, ``"DONE"``, ``"FAILED"`` or ``"CANCELLED"``.
         message: what was keyed, or why it failed.
         generation: the take in the making while it runs.
-        keyed: name of its Action, once it is keyed.
+        take_id: of its take, once it is keyed.
     """
 
     state: str
     message: str = ""
     generation: Generation | None = None
-    keyed: str = ""
+    take_id: str = ""
 
     @property
     def is_busy(self) -> bool:
@@ -96,15 +96,23 @@ def fill_rows(context: Any, strips: Iterable[Any]) -> None:
     scene.dream_talk_batch.row = 0
 
 
+def entry_of(row: Any) -> Entry | None:
+    """Return what became of ``row``; None where nothing did, or its take was undone or deleted since."""
+    entry = entries.get(row.number)
+    if entry is None or entry.state != DONE:
+        return entry
+    return entry if any(action.get(TAKE_ID_MARK) == entry.take_id for action in bpy.data.actions) else None
+
+
 def is_busy(scene: Any) -> bool:
     """Tell whether a row of ``scene`` waits or runs."""
     return any(row.number in entries and entries[row.number].is_busy for row in scene.dream_talk_batch.rows)
 
 
 def open_rows(scene: Any) -> list[Any]:
-    """Return the rows of ``scene`` that no take was made for yet."""
-    rows = scene.dream_talk_batch.rows
-    return [row for row in rows if row.number not in entries or entries[row.number].state in (FAILED, CANCELLED)]
+    """Return the rows of ``scene`` that have no take and are not being made."""
+    found = [(row, entry_of(row)) for row in scene.dream_talk_batch.rows]
+    return [row for row, entry in found if entry is None or entry.state in (FAILED, CANCELLED)]
 
 
 def disabled_reason(scene: Any) -> str:
@@ -160,7 +168,7 @@ def _prepare(scene: Any, row: Any) -> Generation:
         if several:
             push_down(character, action)
         if number in entries:
-            entries[number].keyed = action.name
+            entries[number].take_id, entries[number].message = action[TAKE_ID_MARK], f"Keyed '{action.name}'"
 
     generation.finish = finish
     return generation
@@ -236,19 +244,19 @@ def _run_blocking() -> None:
         return
     number, generation = following
     try:
-        action = generate.run_blocking(generation)
+        generate.run_blocking(generation)
     except TakeError as error:
         entries[number] = Entry(FAILED, str(error))
     else:
-        entries[number] = Entry(DONE, f"Keyed '{action.name}'", keyed=action.name)
+        entries[number].state = DONE
 
 
 def _outcome(entry: Entry, generation: Generation) -> Entry | None:
     """Return what became of the ``generation`` of a running ``entry``; None while it is in the making."""
     if any(generation is other for other in generate.active.values()):
         return None
-    if entry.keyed:
-        return Entry(DONE, f"Keyed '{entry.keyed}'", keyed=entry.keyed)
+    if entry.take_id:
+        return Entry(DONE, entry.message, take_id=entry.take_id)
     if isinstance(generation.end, Failed):
         return Entry(CANCELLED if generation.end.cancelled else FAILED, generation.end.message)
     said, _ = generate.last_message.get(generation.character, (f"'{generation.character}' could not be keyed", True))

@@ -158,7 +158,7 @@ class DREAMTALK_UL_batch(bpy.types.UIList):
         self, _context: Any, layout: Any, _data: Any, item: Any, _icon: Any, _active: Any, _property: Any, _index: int
     ) -> None:
         """Draw one row."""
-        entry = batch.entries.get(item.number)
+        entry = batch.entry_of(item)
         row = layout.row(align=True)
         split = row.split(factor=0.5, align=True)
         if entry is not None and entry.generation is not None:
@@ -195,7 +195,7 @@ class DREAMTALK_PT_batch(Sidebar, bpy.types.Panel):
         column.operator("dream_talk.batch_fill", icon="SEQ_SEQUENCER")
         if len(settings.rows):
             layout.template_list("DREAMTALK_UL_batch", "", settings, "rows", settings, "row", rows=4)
-        known = [batch.entries.get(row.number) for row in settings.rows]
+        known = [batch.entry_of(row) for row in settings.rows]
         self._draw_progress([entry for entry in known if entry is not None], len(settings.rows))
         if batch.is_busy(context.scene):
             layout.operator("dream_talk.batch_cancel_all", icon="X")
@@ -215,7 +215,7 @@ class DREAMTALK_PT_batch(Sidebar, bpy.types.Panel):
         self.layout.progress(factor=min(1.0, (done + part) / count), text=said(text))
 
     def _draw_failures(self, rows: Any) -> None:
-        entries = [(row.strip, batch.entries.get(row.number)) for row in rows]
+        entries = [(row.strip, batch.entry_of(row)) for row in rows]
         failed = [(strip, entry.message) for strip, entry in entries if entry and entry.state == batch.FAILED]
         for strip, message in failed[:_NAMED]:
             wrapped(self.layout, f"{strip}: {message}", "ERROR")
