@@ -6,7 +6,7 @@ back from the old keys here, and its edges are led over to in the character's ow
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +21,18 @@ from ..blendshape_rigs.formats.npz_format import npz_bytes
 from ..blendshape_rigs.mapping import BoneChannel, Mapping
 from .character import value_path
 from .client import ServerClient, health_of
+from .emotion_sampling import emotion_request
 from .generate import Generation
 from .head_target import HeadTarget, head_target
 from .job import Job, Progress
 from .preferences import server_address
 from .retarget import read_targets
 from .sound import Recording, SoundError
+from .style import chosen_style, style_again
 from .take import Array, TakeError, changes, fill_curve, read_head, scene_fps, snapped
 from .take_keys import ActiveTake, key_points, values_at
 from .take_settings import TakeSettings, settings_of
+from .takes_again import new_seeds
 
 WHATS = ("RANGE", "MOUTH", "UNLOCKED")
 IMPORTED = "This take was imported: there is no recording to make it again from"
@@ -250,8 +253,10 @@ def _sent(take: ActiveTake, values: dict[Any, Array], count: int, fps: float, st
     )
 
 
-def _options(old: OldTake, settings: TakeSettings, emotion: Any, seed: int) -> dict[str, Any]:
-    options: dict[str, Any] = {"emotion": emotion, "seed": seed, "fps": settings.fps, "lock": list(old.channels)}
+def _options(old: OldTake, settings: TakeSettings) -> dict[str, Any]:
+    """Return what the server is told of a take with ``settings`` that keeps what ``old`` says."""
+    options: dict[str, Any] = {"emotion": settings.emotion, "seed": settings.seed, "fps": settings.fps}
+    options["lock"] = list(old.channels)
     if old.remake:
         options["remake"] = old.remake
     if settings.text:
@@ -267,41 +272,52 @@ def _recording(settings: TakeSettings) -> Recording:
     return Recording(path, settings.origin_frame, first, last)
 
 
-def prepare(context: Any, character: Any, what: str, span: Span | None, seed: int, emotion: Any = None) -> Generation:
+def prepare(context: Any, character: Any, what: str, span: Span | None, feeling: str) -> Generation:
     """Return the take that keeps all but ``what`` of the active one of ``character``, not yet begun.
+
+    Its seed is the next one that no take of the character has.
 
     Args:
         context: Blender's.
         character: the mesh object of the face.
         what: one of :data:`WHATS`.
         span: frames that are made again; None for all.
-        seed: of the new performance.
-        emotion: as the server takes it; None for that of the old take.
+        feeling: whether emotion and style are those of the old take, ``"TAKE"``, or of the sidebar, ``"SIDEBAR"``.
 
     Raises:
-        TakeError: for a take that cannot be made again.
+        TakeError: for a take that cannot be made again, or an emotion or style that cannot be used.
         SoundError: when its recording is gone.
         ServerError: when no server can be used.
     """
     take, scene = ActiveTake(character), context.scene
     reason = problem_of(take, what)
-    settings = settings_of(take.action)
-    if reason or settings is None:
+    before = settings_of(take.action)
+    if reason or before is None:
         raise TakeError(reason)
-    recording = _recording(settings)
+    recording = _recording(before)
     fps = scene_fps(scene)
-    old = old_take(take, settings, fps, span, what)
+    old = old_take(take, before, fps, span, what)
     address = server_address(context)
     health_of(address)
-    options = _options(old, settings, settings.emotion if emotion is None else emotion, seed)
+    settings = replace(before, seed=new_seeds(character, before.seed, 1)[0])
+    if feeling == "SIDEBAR":
+        settings = replace(settings, emotion=emotion_request(scene, character, recording), style="", style_source="")
+        style = chosen_style(scene, character)
+    else:
+        style = style_again(scene, character, before.style_source, before.style, before.style_strength)
+    options, parts = _options(old, settings), {"take": npz_bytes(old.curves)}
+    if style is not None:
+        options |= style.options
+        parts |= style.parts
+        settings = replace(settings, style=style.name, style_source=style.source, style_strength=style.strength)
     return Generation(
-        job=Job(ServerClient(address), recording.path, options, {"take": npz_bytes(old.curves)}),
+        job=Job(ServerClient(address), recording.path, options, parts),
         scene=scene.name,
         character=character.name,
         recording=recording,
         take_name=f"{take.action.name.removesuffix(' again')} again",
         fps=fps,
-        head=settings.head,
+        head=before.head,
         add_sound=False,
         set_range=False,
         file=bpy.data.filepath,

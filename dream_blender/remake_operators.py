@@ -36,16 +36,13 @@ class DREAMTALK_PG_remake(bpy.types.PropertyGroup):
     )
     first: bpy.props.IntProperty(name="First", description="First frame that is made again", default=1)
     last: bpy.props.IntProperty(name="Last", description="Last frame that is made again", default=60)
-    emotion: bpy.props.EnumProperty(
-        name="Emotion",
-        description="The feeling that the part is made again with",
+    feeling: bpy.props.EnumProperty(
+        name="Emotion and Style",
+        description="What the part is made again with",
         items=(
-            ("TAKE", "As Before", "That which the take was made with"),
-            ("SIDEBAR", "As Chosen", "That which is chosen above, beside Generate"),
+            ("TAKE", "As Before", "Those that the take was made with"),
+            ("SIDEBAR", "As Chosen", "Those that are chosen above for the next take"),
         ),
-    )
-    seed: bpy.props.IntProperty(
-        name="Seed", description="Another seed is another performance; it counts up each time", default=1, min=0
     )
 
 
@@ -95,9 +92,8 @@ class _Remake:
         """Begin the new take, or make all of it when Blender has no window."""
         settings, character = context.scene.dream_talk_remake, generate.adopt_character(context)
         span = _chosen_span(context, ActiveTake(character)) if self.what == "RANGE" else None
-        emotion = context.scene.dream_talk.emotion_weights() if settings.emotion == "SIDEBAR" else None
         try:
-            generation = remake.prepare(context, character, self.what, span, settings.seed, emotion)
+            generation = remake.prepare(context, character, self.what, span, settings.feeling)
             if bpy.app.background:
                 generate.run_blocking(generation)
             else:
@@ -106,7 +102,6 @@ class _Remake:
             server_status.refresh()
             self.report({"ERROR"}, said(server_status.explained(error)))  # type: ignore[attr-defined] # of Operator
             return {"CANCELLED"}
-        settings.seed += 1
         return {"FINISHED"}
 
 
@@ -152,8 +147,8 @@ class DREAMTALK_PT_remake(Sidebar, bpy.types.Panel):
             row.prop(settings, "first")
             row.prop(settings, "last")
         column = layout.column(align=True)
-        column.prop(settings, "emotion")
-        column.prop(settings, "seed")
+        column.label(text="Emotion and Style")
+        column.row(align=True).prop(settings, "feeling", expand=True)
         column = layout.column(align=True)
         column.operator("dream_talk.remake_range", icon="PREVIEW_RANGE")
         column.operator("dream_talk.remake_mouth", icon="FILE_REFRESH")

@@ -64,7 +64,6 @@ report(
         "new_take": new != old,
         "name": new.name,
         "seed": stored.seed,
-        "next_seed": again.seed,
         "emotion": stored.emotion,
         "lock_goes_on": new.dream_talk_adjust.gaze.lock,
     }
@@ -73,3 +72,4 @@ play_old()
 bpy.ops.dream_talk.remake_mouth()
 remade = values()
 np.savez(folder / "mouth.npz", names=list(before), old=list(before.values()), new=[remade[n] for n in before])
+report({"mouth_seed": take_settings.settings_of(take.take_of(head)).seed})
