@@ -12,6 +12,7 @@ SHOWN_BY = {"name", "description", "text", "title", "message", "confirm_text", "
 """Keywords whose values are shown, however short they are."""
 _SENTENCE = re.compile(r"(?=.*[a-zA-Z]{2})['\"{A-Z].* .*", re.DOTALL)
 _CODE = re.compile(r"\\n#|import |dream_talk|^\{0\}[^a-zA-Z]*\{1\}|^DREAM-Talk( [a-z]+)?$|%|/v1/|#!/")
+_IDENTIFIER = re.compile("[a-z]+[A-Za-z_]*|[A-Z_]+")
 _NOT_SHOWN = {"headless.py", "materials.py", "avatar_rig.py", "environment_setup.py"}
 """Modules whose strings are no words for users: Blender without a window, names of sockets and bones, command lines."""
 _SHOWN_STILL = {
@@ -46,6 +47,16 @@ NAMES = {
     "USD (.usdc)",
     "glTF (.glb)",
     "Live Link Face CSV",
+    "DREAM-Talk Avatar",
+    "DREAM-Talk Check",
+    "DREAM-Talk Comparison",
+    "DREAM-Talk Mouths",
+    "DREAM-Talk Portrait",
+    "Godot",
+    "Maya",
+    "Omniverse",
+    "Unity",
+    "{0} copy",
 }
 """What is the same in every language, and names that are given to data."""
 
@@ -128,8 +139,13 @@ def shown_strings() -> set[str]:
         if path.name not in _NOT_SHOWN:
             tree = ast.parse(path.read_text(encoding="utf-8"))
             found.update(_tooltips(tree), _labels(tree), _sentences(tree), _raised(tree), _titles(tree))
-    words = {text for text in found if re.search("[A-Za-z]{2}", text) and not _CODE.search(text)}
-    return (words | _SHOWN_STILL) - NAMES
+    return {text for text in found | _SHOWN_STILL if is_word(text)}
+
+
+def is_word(text: str) -> bool:
+    """Tell whether ``text`` is for users to read, and differs from language to language."""
+    named = text in NAMES or _IDENTIFIER.fullmatch(text) or _CODE.search(text)
+    return bool(re.search("[A-Za-z]{2}", text)) and not named
 
 
 def _titles(tree: ast.Module) -> Iterator[str]:
