@@ -112,7 +112,8 @@ def test_library_holds_the_avatar_and_every_pose(seen: dict[str, Any]) -> None:
     for name, pose in POSES.items():
         assert assets[name]["tags"] == [pose.group, pose.title]
         assert assets[name]["about"].startswith(pose.about)
-    assert all(max(asset["picture"]) >= 128 for asset in assets.values())
+    # Blender 5.0 drops the picture of a collection that it writes to a library.
+    assert all(assets[name]["picture"] == [128, 128] for name in POSES)
     assert len({asset["catalog"] for asset in assets.values()}) == 3
     assert all(UUID(asset["catalog"]).version == 4 for asset in assets.values())
 

@@ -31,8 +31,16 @@ def state():
     """Return all of the file that an export might change."""
     characters = [item for item in scene.objects if item.type == "MESH" and item.data.shape_keys]
     data = [item for character in characters for item in jobs.moved_data(character)]
-    playing = [(item.name, *(part and (part.name_full if hasattr(part, "name_full") else part.identifier)
-                             for part in compat.playing(item))) for item in data]
+    playing = [
+        (
+            item.name,
+            *(
+                part and (part.name_full if hasattr(part, "name_full") else part.identifier)
+                for part in compat.playing(item)
+            ),
+        )
+        for item in data
+    ]
     keys = [key.value for character in characters for key in character.data.shape_keys.key_blocks]
     poses = [list(row) for item in scene.objects if item.pose for bone in item.pose.bones for row in bone.matrix]
     return {
