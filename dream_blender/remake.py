@@ -30,7 +30,7 @@ from .retarget import read_targets
 from .sound import Recording, SoundError
 from .style import chosen_style, style_again
 from .take import Array, TakeError, changes, fill_curve, read_head, scene_fps, snapped
-from .take_keys import ActiveTake, key_points, values_at
+from .take_keys import ActiveTake, grid_of, key_points, values_at
 from .take_settings import TakeSettings, settings_of
 from .takes_again import new_seeds
 
@@ -96,6 +96,7 @@ class OldTake:
         channels: names of the ARKit and head channels that stay everywhere.
         fps: frames per second of the take.
         parts: names of the parts of the face whose locks go on to the new take.
+        own_locks: places whose F-curves are locked themselves; so they are in the new take.
     """
 
     frames: Array
@@ -106,6 +107,7 @@ class OldTake:
     channels: tuple[str, ...]
     fps: float
     parts: tuple[str, ...]
+    own_locks: frozenset[_PlaceName]
 
     @property
     def remake(self) -> list[list[float]]:
@@ -120,9 +122,11 @@ class OldTake:
         for part in self.parts:
             getattr(action.dream_talk_adjust, part).lock = True
         for (data, path, index), curve in ActiveTake(character).curves.items():
-            old = self.values.get((data.name, path, index))
+            place = (data.name, path, index)
+            old = self.values.get(place)
             if old is not None:
-                self._put_back(curve, old, (data.name, path, index) in self.locked)
+                self._put_back(curve, old, place in self.locked)
+                curve.lock = place in self.own_locks
 
     def _put_back(self, curve: Any, old: Array, locked: bool) -> None:
         frames = key_points(curve)[:, 0]
@@ -211,8 +215,10 @@ def old_take(take: ActiveTake, settings: TakeSettings, fps: float, span: Span | 
         what: one of :data:`WHATS`.
 
     Raises:
-        TakeError: for a range that holds no frame of the take.
+        TakeError: for a range that holds no frame of the take, or keys that lie at another frame rate.
     """
+    if abs(grid_of(list(take.curves.values()), fps)[1] - settings.fps) > 0.01 * settings.fps:
+        raise TakeError(f"This take was keyed at {settings.fps:g} frames per second: set the scene's rate back to that")
     spacing = fps / settings.fps  # scene frames to one of the take
     first, last = take.action.frame_range
     numbers = np.arange(
@@ -239,6 +245,7 @@ def old_take(take: ActiveTake, settings: TakeSettings, fps: float, span: Span | 
         channels,
         settings.fps,
         kept_parts(take.action, ""),
+        frozenset((data.name, path, index) for (data, path, index), curve in take.curves.items() if curve.lock),
     )
 
 

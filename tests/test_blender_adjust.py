@@ -176,20 +176,28 @@ def of_part(names: list[str], *beginnings: str) -> list[int]:
     return [row for row, name in enumerate(names) if name.startswith(tuple(f'key_blocks["{b}' for b in beginnings))]
 
 
-def test_outside_of_the_range_every_bit_stays(remade: tuple[dict[str, Any], Path]) -> None:
+@pytest.mark.parametrize("character", ["range", "shapes"])
+def test_outside_of_the_range_every_bit_stays(remade: tuple[dict[str, Any], Path], character: str) -> None:
+    stored = np.load(remade[1] / f"{character}.npz")
+    old, new = stored["old"], stored["new"]
+    assert np.array_equal(old[:, :FIRST], new[:, :FIRST])
+    assert np.array_equal(old[:, LAST:], new[:, LAST:])
+    assert np.abs(old - new)[:, FIRST:LAST].max() > 0.05
+
+
+def test_an_animator_s_keys_stay_and_the_range_is_new(remade: tuple[dict[str, Any], Path]) -> None:
     report, folder = remade
     stored = np.load(folder / "range.npz")
     old, new, names = stored["old"], stored["new"], stored["names"].tolist()
     assert report["new_take"]
-    assert np.array_equal(old[:, :FIRST], new[:, :FIRST])
-    assert np.array_equal(old[:, LAST:], new[:, LAST:])
     assert old[of_part(names, "browInnerUp")[0], 5] == pytest.approx(0.61)  # the animator's key
     changed = np.abs(old - new)[:, FIRST:LAST].max(axis=1)
     assert changed[of_part(names, "browInnerUp", "mouthSmile", "eyeBlink")].min() > 0.005
 
 
-def test_edges_of_the_range_are_no_jumps(remade: tuple[dict[str, Any], Path]) -> None:
-    stored = np.load(remade[1] / "range.npz")
+@pytest.mark.parametrize("character", ["range", "shapes"])
+def test_edges_of_the_range_are_no_jumps(remade: tuple[dict[str, Any], Path], character: str) -> None:
+    stored = np.load(remade[1] / f"{character}.npz")
     steps = np.abs(np.diff(stored["new"], axis=1))
     # No faster than the curve moves inside of the range, nor in the tenth of a second that it comes from or goes on to.
     inside = np.maximum(steps[:, FIRST : LAST - 1].max(axis=1), 0.02)
@@ -204,6 +212,7 @@ def test_locks_are_kept_and_go_on(remade: tuple[dict[str, Any], Path]) -> None:
     assert len(locked) == 9
     assert np.array_equal(stored["old"][locked], stored["new"][locked])
     assert report["lock_goes_on"]
+    assert report["own_lock_goes_on"]
 
 
 def test_only_the_mouth_is_made_again(remade: tuple[dict[str, Any], Path]) -> None:
@@ -226,3 +235,5 @@ def test_greyed_buttons_say_why(remade: tuple[dict[str, Any], Path]) -> None:
     report, _ = remade
     assert "no take yet" in report["no_take"]
     assert "preview range" in report["no_preview"]
+    assert "Lock a part" in report["no_lock"]
+    assert "30 frames per second" in report["other_rate"]

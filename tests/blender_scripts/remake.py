@@ -72,4 +72,25 @@ play_old()
 bpy.ops.dream_talk.remake_mouth()
 remade = values()
 np.savez(folder / "mouth.npz", names=list(before), old=list(before.values()), new=[remade[n] for n in before])
+report({"own_lock_goes_on": curve("cheekPuff").lock})
+take.take_of(head).dream_talk_adjust.gaze.lock = curve("cheekPuff").lock = False
 report({"mouth_seed": take_settings.settings_of(take.take_of(head)).seed})
+scene.render.fps = 24
+report({"other_rate": refusal(bpy.ops.dream_talk.remake_mouth), "no_lock": refusal(bpy.ops.dream_talk.remake_unlocked)})
+scene.render.fps = 30
+
+# A face of mouth shapes, which no mapping can tell exactly from.
+visemes = ("sil", "PP", "FF", "TH", "DD", "kk", "CH", "SS", "nn", "RR", "aa", "E", "I", "O", "U")
+face = bpy.data.objects.new("Face", bpy.data.meshes.new("Face"))
+face.data.from_pydata([(0, 0, 0), (1, 0, 0), (0, 0, 1)], [], [(0, 1, 2)])
+scene.collection.objects.link(face)
+for name in ("Basis", *(f"viseme_{viseme}" for viseme in visemes), "eyeBlinkLeft", "eyeBlinkRight", "browInnerUp"):
+    face.shape_key_add(name=name).value = 0.0
+settings.character = head = face
+bpy.ops.dream_talk.generate()
+before = values()
+scene.use_preview_range, scene.frame_preview_start, scene.frame_preview_end = True, first + 20, first + 39
+again.source = "PREVIEW"
+bpy.ops.dream_talk.remake_range()
+remade = values()
+np.savez(folder / "shapes.npz", names=list(before), old=list(before.values()), new=[remade[n] for n in before])
