@@ -130,7 +130,7 @@ def part_of(action: Any) -> tuple[int, str]:
 def parts_of(action: Any) -> list[Any]:
     """Return the Actions of the take that ``action`` belongs to, that of the face first; from 4.4 on it is alone."""
     take_id = action.get(TAKE_ID_MARK)
-    if not take_id:
+    if not take_id or PART_MARK not in action:
         return [action]
     return sorted((other for other in bpy.data.actions if other.get(TAKE_ID_MARK) == take_id), key=part_of)
 

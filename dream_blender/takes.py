@@ -150,6 +150,9 @@ def has_body_motion(character: Any) -> bool:
     target = head_target(character)
     bones = set(mapped_bones(character, mapping_of(character)))
     bones |= {target.bone} if target is not None and target.bone else set()
+    action = active_action(owner)
+    if action is not None:  # the mapping may have been edited since
+        bones |= {path.split('"')[1] for path in _face_paths(action) if path}
     return has_foreign_motion(owner, bones)
 
 

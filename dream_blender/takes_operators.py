@@ -168,7 +168,12 @@ class DREAMTALK_OT_delete_take(_OnTakes, bpy.types.Operator):
     def problem(cls, context: Any) -> str:
         """Return why the take cannot go."""
         problem = active_problem(context)
-        return problem or takes_nla.own_keys_problem(takes.active_take(generate.chosen_character(context)))
+        if problem:
+            return problem
+        take = _chosen(context)[1]
+        if take.library is not None:
+            return f"'{take.name}' is linked from another file: delete it there"
+        return takes_nla.own_keys_problem(take)
 
     def invoke(self, context: Any, event: Any) -> set[str]:
         """Ask first."""
@@ -195,7 +200,7 @@ class DREAMTALK_OT_compare_takes(_OnTakes, bpy.types.Operator):
     @classmethod
     def problem(cls, context: Any) -> str:
         """Return why there is nothing to compare."""
-        return other_problem(context)
+        return other_problem(context) or ("" if context.mode == "OBJECT" else "Go to Object Mode first")
 
     def execute(self, context: Any) -> set[str]:
         """Make the copy."""

@@ -54,6 +54,10 @@ class DREAMTALK_PT_takes(Sidebar, bpy.types.Panel):
     def _draw_takes(self, context: Any, character: Any) -> None:
         layout = self.layout
         takes_list.draw(layout, context, character)
+        take = takes.active_take(character)
+        settings = settings_of(take) if take is not None else None
+        if settings is not None and settings.lips:
+            wrapped(layout, f"{settings.emotion_text}, seed {settings.seed}", "DOT")
         column = layout.column(align=True)
         row = column.row(align=True)
         solo = takes_nla.is_solo(character)
@@ -67,7 +71,7 @@ class DREAMTALK_PT_takes(Sidebar, bpy.types.Panel):
         left = takes_again.left_for(character.name)
         if left:
             wrapped(layout, f"More takes to be made: {left}", "SORTTIME")
-        self._draw_settings(takes.active_take(character))
+        self._draw_settings(take)
 
     def _draw_compare(self, column: Any, character: Any) -> None:
         if takes_compare.compared(character):

@@ -126,6 +126,16 @@ def test_pushed_take_is_a_strip_of_exact_range_that_plays_the_same(seen: Seen) -
     assert report["is_pushed"] == [False, True]
 
 
+def test_pushed_take_keeps_keys_between_frames(seen: Seen) -> None:
+    _, report, _ = seen
+    shapes, head = report["strip_between"]
+    assert shapes[1:5] == head[1:5]
+    np.testing.assert_allclose(shapes[3:5], [10, 10 + (FRAMES - 1) * 25 / FPS], atol=1e-4)
+    keyed, shown = report["between"]
+    np.testing.assert_allclose(shown, keyed, atol=1e-5)
+    assert report["after_between"]
+
+
 def test_solo_mutes_the_other_takes_and_lets_them_play_again(seen: Seen) -> None:
     curves, report, _ = seen
     step = report["solo"]
@@ -181,7 +191,7 @@ def test_take_that_begins_elsewhere_is_compared_from_the_same_frame(seen: Seen) 
 def test_takes_stay_with_a_character_that_is_renamed_and_saved(seen: Seen) -> None:
     _, report, _ = seen
     assert report["after_rename"] == ["a", "a + b", "b"]
-    assert report["reopened"] == [["a", "a + b", "b"], 3, "b"]
+    assert report["reopened"] == [["a", "a + b", "b"], 3, "a + b"]
 
 
 @pytest.fixture(scope="module")

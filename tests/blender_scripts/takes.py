@@ -187,6 +187,25 @@ operators.use_take(take=late)
 operators.delete_take()
 report({"after_late": file_contents() == before})
 
+# At another frame rate keys lie between frames; the strip begins and ends with them all the same.
+before = file_contents()
+bpy.context.scene.render.fps, bpy.context.scene.frame_start = 25, 10
+import_take("a")
+late = playing()
+between = [10, 12.25, 17.5, 20.75, 21.3]
+keyed = [shown(frame)[0] for frame in between]
+operators.push_take()
+report(
+    {
+        "strip_between": [strip for strip in strips() if strip[2] == late],
+        "between": [keyed, [shown(frame)[0] for frame in between]],
+    }
+)
+operators.use_take(take=late)
+operators.delete_take()
+report({"after_between": file_contents() == before})
+bpy.context.scene.render.fps, bpy.context.scene.frame_start = 24, 1
+
 # The character is renamed: its takes stay its own.
 face().name = "Bella"
 report({"after_rename": listed()})
