@@ -24,6 +24,7 @@ from .avatar_look import (
 )
 from .avatar_object import is_avatar, spawn_avatar
 from .avatar_rig import LOOK_AT, rig_of
+from .translations import CONTEXT
 
 _CHOICES = {"skin": SKIN_TONES, "eyes": EYE_COLOURS, "hair": HAIR_COLOURS}
 _MOST_SLIDERS = 32  # Blender's limit of a vector property
@@ -52,6 +53,7 @@ def _colour(kind: str, label: str) -> Any:
 
     return bpy.props.FloatVectorProperty(
         name=label,
+        translation_context=CONTEXT,
         subtype="COLOR_GAMMA",
         min=0.0,
         max=1.0,
@@ -76,7 +78,9 @@ def _choice(kind: str, label: str) -> Any:
         if number < len(colours) and group.id_data.data.library is None:
             set_colour_of(group.id_data, kind, colours[number])
 
-    return bpy.props.EnumProperty(name=label, items=_items(kind), options=set(), get=chosen, set=choose)
+    return bpy.props.EnumProperty(
+        name=label, items=_items(kind), translation_context=CONTEXT, options=set(), get=chosen, set=choose
+    )
 
 
 class DREAMTALK_PG_avatar_look(bpy.types.PropertyGroup):
@@ -109,9 +113,15 @@ class DREAMTALK_OT_add_avatar(bpy.types.Operator):
     person: bpy.props.IntProperty(
         name="Person", description="0: as chosen below; any other number: that person, always the same", min=0
     )
-    skin_choice: bpy.props.EnumProperty(name="Skin Tone", items=_items("skin"), default="FAIR")
-    eyes_choice: bpy.props.EnumProperty(name="Eye Colour", items=_items("eyes"), default="BLUE")
-    hair_choice: bpy.props.EnumProperty(name="Hair Colour", items=_items("hair"), default="BROWN")
+    skin_choice: bpy.props.EnumProperty(
+        name="Skin Tone", items=_items("skin"), translation_context=CONTEXT, default="FAIR"
+    )
+    eyes_choice: bpy.props.EnumProperty(
+        name="Eye Colour", items=_items("eyes"), translation_context=CONTEXT, default="BLUE"
+    )
+    hair_choice: bpy.props.EnumProperty(
+        name="Hair Colour", items=_items("hair"), translation_context=CONTEXT, default="BROWN"
+    )
     skin: bpy.props.FloatVectorProperty(
         name="Skin", subtype="COLOR_GAMMA", min=0.0, max=1.0, default=SKIN_TONES["Fair"]
     )

@@ -10,6 +10,7 @@ import bpy
 
 from . import portrait_preview
 from .portrait_client import Look
+from .translations import CONTEXT
 
 STRENGTHS = ("head", "brows", "eyes", "mouth", "blink")
 SUFFIXES = {"MP4": ".mp4", "WEBM": ".webm", "PNG": ".png", "EXR": ".exr"}
@@ -71,6 +72,7 @@ class DREAMTALK_PG_portrait(bpy.types.PropertyGroup):
     )
     face: bpy.props.IntProperty(
         name="Face",
+        translation_context=CONTEXT,
         description="Which face of several, counted from the left; 0 is the largest",
         min=0,
         max=100,

@@ -17,7 +17,9 @@ import bpy
 LANGUAGES = ("ja_JP", "zh_HANS", "de_DE", "es")
 """Locales, by Blender's names, that the extension speaks beside English."""
 _FOLDER = Path(__file__).with_name("languages")
-_CONTEXTS = ("*", "Operator")  # of labels and of the names of operators
+CONTEXT = "DREAM-Talk"
+"""Translation context of words that Blender has in another sense, such as the face of a mesh."""
+_CONTEXTS = ("*", "Operator", CONTEXT)  # of labels, of the names of operators, and ours
 _HOLE = re.compile(r"\{(\d+)\}")
 _FEWEST_LETTERS = 5  # of a sentence that is recognised with its holes filled
 _DEEPEST = 3  # sentences within sentences

@@ -10,9 +10,14 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import numpy as np
 import pytest
 from blender_support import ROOT, installed_blender
 from server_support import running_server
+
+from blendshape_rigs.arkit import ARKIT_NAMES
+from blendshape_rigs.curves import FaceCurves
+from blendshape_rigs.formats import read_curves, write_curves
 
 ENVIRONMENT = Path(sys.prefix)
 COMMAND = ENVIRONMENT / "bin" / "dreamtalk"
@@ -165,3 +170,24 @@ def test_failed_installation_says_what_pip_said(wizard: dict[str, Any]) -> None:
 def test_missing_python_is_told_with_where_to_get_one(wizard: dict[str, Any]) -> None:
     assert "Python 3.11 was not found" in wizard["no_python"]
     assert "docs.astral.sh/uv" in wizard["no_python"]
+
+
+def test_extension_is_useful_without_a_server(tmp_path: Path) -> None:
+    frames = np.arange(90)
+    values = np.zeros((90, 52))
+    values[:, ARKIT_NAMES.index("jawOpen")] = 0.4 + 0.3 * np.sin(frames / 4)
+    curves = FaceCurves(values, np.zeros((90, 3)), np.zeros((90, 3)), 30.0)
+    for name in ("face.csv", "face.json", "face.npz"):
+        write_curves(curves, tmp_path / name)
+    report = installed_blender().run("without_server.py", folder=str(tmp_path))
+    assert "The server is not running" in report["generate"]
+    assert len(report["takes"]) >= 3
+    edited, loaded = report["mapping"]
+    assert loaded == edited + 1
+    before, after = report["jaw"]
+    assert after == pytest.approx(before / 2, abs=0.02)
+    assert report["style"] == ["LIBRARY", "Calm"]
+    assert report["written"] == ["out.csv", "out.fbx", "out.glb"]
+    jaw = read_curves(tmp_path / "out.csv").channel("jawOpen")
+    assert len(jaw) >= 70
+    assert 0.2 < jaw.max() < 0.4  # half of 0.7

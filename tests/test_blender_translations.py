@@ -110,7 +110,9 @@ def test_switching_the_language_changes_the_panels() -> None:
     shown = json.loads(line.removeprefix("LANGUAGES "))
     for language in LANGUAGES:
         words = language_file(language)
-        assert shown[language]["panel"] == words["Adjust"]
+        assert shown[language]["panel"] == words["Look of the Avatar"]
         assert shown[language]["button"] == words["Random Person"]
+        assert shown[language]["face"] == words["Face"]  # not the face of a mesh
         assert shown[language]["message"] == words["'{0}' has no keys"].replace("{0}", "Ada")
-    assert shown["en_US"] == {"panel": "Adjust", "button": "Random Person", "message": "'Ada' has no keys"}
+    english = {"panel": "Look of the Avatar", "button": "Random Person", "face": "Face", "message": "'Ada' has no keys"}
+    assert shown["en_US"] == english

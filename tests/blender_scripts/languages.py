@@ -10,12 +10,14 @@ bpy.ops.extensions.package_install_files(
     repo="user_default", filepath="/tmp/dream_talk_languages.zip", enable_on_install=True, overwrite=True
 )
 translations = importlib.import_module(f"{MODULE}.dream_blender.translations")
+portrait = bpy.types.DREAMTALK_PG_portrait.bl_rna.properties
 shown = {}
 for language in ("en_US", *translations.LANGUAGES):
     bpy.context.preferences.view.language = language
     shown[language] = {
-        "panel": bpy.app.translations.pgettext_iface(bpy.types.DREAMTALK_PT_adjust.bl_label),
+        "panel": bpy.app.translations.pgettext_iface(bpy.types.DREAMTALK_PT_look.bl_label),
         "button": bpy.app.translations.pgettext_iface("Random Person", "Operator"),
+        "face": bpy.app.translations.pgettext_iface(portrait["face"].name, portrait["face"].translation_context),
         "message": translations.said("'Ada' has no keys"),
     }
 print("LANGUAGES", json.dumps(shown))
