@@ -155,6 +155,16 @@ def strip_collection(scene: Any) -> Any:
     return editor.strips if hasattr(editor, "strips") else editor.sequences
 
 
+def is_retimed(strip: Any) -> bool:
+    """Tell whether the speed of ``strip`` is changed; a build without sound, as the 4.2 wheel, does not know it."""
+    return bool(len(getattr(strip, "retiming_keys", ())))
+
+
+def sound_offset(strip: Any) -> float:
+    """Return how many seconds later than its place a sound ``strip`` plays its file; Blender 4.2 has no such offset."""
+    return float(getattr(strip, "sound_offset", 0.0))
+
+
 def has_audio() -> bool:
     """Tell whether this build can load sounds; the 4.2 wheel of bpy has no audio system."""
     try:

@@ -69,13 +69,13 @@ def recording_of_strip(scene: Any, name: str) -> Recording:
         raise SoundError(
             f"There is no sound strip '{name}' any more: choose another" if name else "Choose a sound strip"
         )
-    if len(strip.retiming_keys):
+    if compat.is_retimed(strip):
         raise SoundError(f"The speed of strip '{name}' is changed: reset its retiming first")
     path = absolute(strip.sound.filepath)
     if not path.is_file():
         raise SoundError(f"The sound of strip '{name}' is not on the disk ({path}): unpack or relink it")
     fps = scene.render.fps / scene.render.fps_base
-    skipped = strip.animation_offset_start - strip.sound_offset * fps
+    skipped = strip.animation_offset_start - compat.sound_offset(strip) * fps
     return Recording(
         path,
         float(strip.frame_start - skipped),
