@@ -71,8 +71,8 @@ def _draw_marks(column: Any, scene: Any) -> None:
         wrapped(column, problem, "ERROR")
     for near in misspelt(scene):
         wrapped(column, near, "QUESTION")
-    if marks:
-        wrapped(column, f"Takes follow {len(marks)} markers", "CHECKMARK")
+    if marks and not problems:
+        wrapped(column, "Takes follow the markers", "CHECKMARK")
     elif not problems:
         wrapped(column, "Add markers (M in the timeline) and name them like happy 0.8", "INFO")
 

@@ -18,6 +18,7 @@ from .sound import Recording, SoundError, duration_of
 from .take import TakeError, scene_fps
 
 _RATE = 10.0  # samples a second
+_WATCHERS = ("frame_change_pre", "frame_change_post", "depsgraph_update_pre", "depsgraph_update_post")
 _MOST_SAMPLES = 50_000  # of the 100 000 that the server takes
 
 
@@ -83,7 +84,7 @@ def sampled_sliders(scene: Any, character: Any, frames: Array) -> tuple[Array, A
         frames: (T,) whole or not.
     """
     rows = np.zeros((len(frames), len(EMOTIONS) + 1))
-    with _stand_in(scene, character) as (stage, double):
+    with _unwatched(), _stand_in(scene, character) as (stage, double):
         layer = stage.view_layers[0]
         for row, frame in zip(rows, frames.tolist(), strict=True):
             whole = int(np.floor(frame))
@@ -91,6 +92,20 @@ def sampled_sliders(scene: Any, character: Any, frames: Array) -> tuple[Array, A
             group = double.evaluated_get(layer.depsgraph).dream_talk_emotion
             row[:] = [*weights_of(group), getattr(group, INTENSITY)]
     return rows[:, :-1], rows[:, -1]
+
+
+@contextmanager
+def _unwatched() -> Iterator[None]:
+    """Keep the handlers of frame changes and updates away from a scene that is not the user's."""
+    lists = [getattr(bpy.app.handlers, name) for name in _WATCHERS]
+    kept = [list(handlers) for handlers in lists]
+    for handlers in lists:
+        handlers.clear()
+    try:
+        yield
+    finally:
+        for handlers, before in zip(lists, kept, strict=True):
+            handlers.extend(before)
 
 
 @contextmanager

@@ -40,6 +40,7 @@ def test_keys_reach_the_request_and_nothing_in_the_file_moves(told: Report) -> N
     np.testing.assert_allclose(told["keys"], [[0.9, 0.45, 0], [0, 0.45, 0.9]], atol=1e-3)
     assert told["frame"] == 50
     assert told["left"] == [1, 0]
+    assert told["watched"] == [[], ["Scene"]]
 
 
 def test_a_file_that_is_loaded_feels_as_it_was_saved(told: Report) -> None:

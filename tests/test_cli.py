@@ -189,6 +189,16 @@ def test_animate_borrows_the_style_of_a_clip(folder: Path) -> None:
     assert run("animate", "line.wav", "-o", "styled.npz", "--style", "clip.npz") == 0
     difference = read_curves(Path("plain.npz")).values - read_curves(Path("styled.npz")).values
     assert np.abs(difference).max() > 1e-3
+    assert run("animate", "line.wav", "-o", "none.npz", "--style", "clip.npz", "--style-strength", "0") == 0
+    np.testing.assert_array_equal(read_curves(Path("none.npz")).values, read_curves(Path("plain.npz")).values)
+
+
+def test_a_strength_without_a_style_or_out_of_range_is_refused(folder: Path) -> None:
+    write_wav(Path("line.wav"), 0.5)
+    assert run("animate", "line.wav", "-o", "take.npz", "--style-strength", "0.5") == 1
+    with pytest.raises(SystemExit, match="2"):
+        run("animate", "line.wav", "-o", "take.npz", "--style-strength", "2")
+    assert names(folder) == {"line.wav"}
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])

@@ -36,6 +36,14 @@ def fps(text: str) -> float:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def style_strength(text: str) -> float:
+    """Return how far a style clip shows, 0 to 1."""
+    try:
+        return AnimationRequest(style_strength=float(text)).style_strength
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def positive(text: str) -> float:
     """Return a finite number above zero."""
     number = float(text)
@@ -63,7 +71,7 @@ def output(suffixes: tuple[str, ...], hints: dict[str, str] | None = None) -> Ca
 
 
 def add_performance_options(parser: argparse.ArgumentParser) -> None:
-    """Add what shapes a performance: --emotion, --seed, --style, --max-hours and the options of the lips."""
+    """Add what shapes a performance: --emotion, --seed, --style and its strength, --max-hours, options of the lips."""
     parser.add_argument(
         "--emotion",
         type=emotion,
@@ -76,6 +84,13 @@ def add_performance_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="CLIP",
         help="curves (.csv .json .npz), or a video of a face, to borrow the manner of moving from",
+    )
+    parser.add_argument(
+        "--style-strength",
+        type=style_strength,
+        default=1.0,
+        metavar="AMOUNT",
+        help="how far the style shows, 0 to 1; between them it takes twice the time (default: 1)",
     )
     parser.add_argument("--max-hours", type=positive, default=4.0, help="longest recording to accept (default: 4)")
     add_source_options(parser)

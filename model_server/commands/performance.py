@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from blendshape_rigs.curves import FaceCurves
+from model_server.errors import ConfigError
 from model_server.pipeline.kept import Kept
 from model_server.pipeline.request import AnimationRequest, EmotionTrack
 
@@ -26,9 +27,12 @@ def perform(arguments: argparse.Namespace, audio: Path, fps: float, kept: Kept |
     # Bad input is told before the model loads.
     recording = open_audio(audio, maximum_seconds=arguments.max_hours * 3600)
     style = read_style(arguments.style) if arguments.style else None
+    strength: float = arguments.style_strength
+    if style is None and strength != 1:
+        raise ConfigError("--style-strength needs the --style whose strength it is")
     emotion = arguments.emotion or EmotionTrack.constant({})
     source = phone_source(arguments)
-    request = AnimationRequest(emotion, arguments.seed or 0, fps, style, kept, source)
+    request = AnimationRequest(emotion, arguments.seed or 0, fps, style, kept, source, strength)
     with spinner("Loading the model"):
         from model_server.pipeline.speech_to_curves import SpeechToCurves
 

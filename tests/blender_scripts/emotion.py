@@ -87,9 +87,15 @@ scene.frame_set(131)
 group.happy, group.sad = 0.0, 0.9
 bpy.ops.dream_talk.emotion_key()
 scene.frame_set(50)
+seen = []
+bpy.app.handlers.frame_change_post.append(lambda scene, *_: seen.append(scene.name))
+bpy.app.handlers.depsgraph_update_post.append(lambda scene, *_: seen.append(scene.name))
 request = told()
+watched = list(seen)
+scene.frame_set(50)
 report(
     {
+        "watched": [watched, seen[:1]],
         "keys": [[at(request, t, name) for t in (0, 2, 4)] for name in ("happy", "sad")],
         "frame": scene.frame_current,
         "left": [len(bpy.data.scenes), len([mesh for mesh in bpy.data.meshes if mesh.name.startswith("DREAM-Talk E")])],
