@@ -50,6 +50,7 @@ class DREAMTALK_PT_speak(Sidebar, bpy.types.Panel):
 
     bl_idname = "DREAMTALK_PT_speak"
     bl_label = "DREAM-Talk"
+    bl_order = 0
 
     def draw(self, context: Any) -> None:
         """Draw the panel."""
@@ -61,9 +62,9 @@ class DREAMTALK_PT_speak(Sidebar, bpy.types.Panel):
         column = self.layout.column(align=True)
         self._draw_emotion(column, context)
         column.prop(settings, "seed")
-        row = self.layout.row(align=True)
-        row.prop(settings, "set_range")
-        sub = row.row()
+        column = self.layout.column(align=True)
+        column.prop(settings, "set_range")
+        sub = column.row()
         sub.active = settings.audio_source == "FILE"
         sub.prop(settings, "add_sound")
         self._draw_generate(context)
@@ -163,6 +164,7 @@ class DREAMTALK_PT_mapping(Sidebar, bpy.types.Panel):
 
     bl_idname = "DREAMTALK_PT_mapping"
     bl_label = "Shapes of the Character"
+    bl_order = 6
     bl_options = {"DEFAULT_CLOSED"}
 
     @classmethod
@@ -203,6 +205,7 @@ class DREAMTALK_PT_look(Sidebar, bpy.types.Panel):
 
     bl_idname = "DREAMTALK_PT_look"
     bl_label = "Look of the Avatar"
+    bl_order = 7
     bl_options = {"DEFAULT_CLOSED"}
 
     @classmethod
@@ -221,6 +224,8 @@ class DREAMTALK_PT_files(Sidebar, bpy.types.Panel):
 
     bl_idname = "DREAMTALK_PT_files"
     bl_label = "Import"
+    bl_order = 8
+    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: Any) -> None:
         """Draw the panel."""

@@ -21,6 +21,7 @@ class DREAMTALK_PT_portrait(Sidebar, bpy.types.Panel):
 
     bl_idname = "DREAMTALK_PT_portrait"
     bl_label = "Portrait"
+    bl_order = 5
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: Any) -> None:

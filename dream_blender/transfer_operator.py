@@ -294,6 +294,7 @@ class DREAMTALK_PT_transfer(Sidebar, bpy.types.Panel):
 
     bl_idname = "DREAMTALK_PT_transfer"
     bl_label = "Character Without Shapes"
+    bl_order = 6
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: Any) -> None:

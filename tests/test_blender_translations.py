@@ -83,6 +83,14 @@ def test_every_panel_opens_a_page_that_there_is(report: dict[str, Any]) -> None:
     assert report["pages"]["DREAMTALK_OT_start_server"] == "panels/preferences.html"
 
 
+def test_panels_stand_in_the_order_of_the_work(report: dict[str, Any]) -> None:
+    order = report["order"]
+    named = ["DREAM-Talk", "Takes", "Emotion over Time", "Adjust", "Batch", "Portrait", "Shapes of the Character"]
+    assert [order[name] for name in named] == sorted(order[name] for name in named)
+    assert None not in order.values()
+    assert order["Export"] == max(order.values())
+
+
 def test_panels_have_no_fixed_widths_or_colours() -> None:
     fixed = re.compile(r"ui_units_x|\bwidth=\d|\.theme_|rgba|#[0-9a-fA-F]{6}")
     drawn = [path for path in (ROOT / "dream_blender").glob("*.py") if "_PT_" in path.read_text()]

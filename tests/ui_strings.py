@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 SHOWN_BY = {"name", "description", "text", "title", "message", "confirm_text", "sending", "doing"}
 """Keywords whose values are shown, however short they are."""
 _SENTENCE = re.compile(r"(?=.*[a-zA-Z]{2})['\"{A-Z].* .*", re.DOTALL)
-_CODE = re.compile(r"\\n#|import |dream_talk|^\{0\}[^a-zA-Z]*\{1\}|^DREAM-Talk( [a-z]+)?$|%|/v1/|#!/")
+_CODE = re.compile(r"\\n#|import |dream_talk|^\{0\}[^a-zA-Z]*\{1\}$|^DREAM-Talk( [a-z]+)?$|%|/v1/|#!/")
 _IDENTIFIER = re.compile("[a-z]+[A-Za-z_]*|[A-Z_]+")
 _NOT_SHOWN = {"headless.py", "materials.py", "avatar_rig.py", "environment_setup.py"}
 """Modules whose strings are no words for users: Blender without a window, names of sockets and bones, command lines."""

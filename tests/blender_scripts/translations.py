@@ -82,6 +82,9 @@ report({"narrow": max(map(wrapping.width_of, wrapping.lines(wide, 14)))})
 names = [item.__name__ for item in registration.CLASSES if issubclass(item, (bpy.types.Panel, bpy.types.Operator))]
 report({"pages": {name: help_links.page_of(name) for name in names}})
 panels = [item for item in registration.CLASSES if issubclass(item, bpy.types.Panel)]
+report(
+    {"order": {item.bl_label: getattr(item, "bl_order", None) for item in panels if not hasattr(item, "bl_parent_id")}}
+)
 report({"without_help": [item.__name__ for item in panels if not hasattr(item, "draw_header_preset")]})
-prefix, pages = bpy.utils.manual_map()[0] if False else help_links.manual_map()
+prefix, pages = help_links.manual_map()
 report({"manual": any(dict(pages) == dict(found) for _, found in bpy.utils.manual_map())})
