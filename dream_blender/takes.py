@@ -285,7 +285,8 @@ def take_range(take: Any) -> tuple[float, float]:
     return min(first for first, _ in ranges), max(last for _, last in ranges)
 
 
-def is_pushed(character: Any, take: Any) -> bool:
-    """Tell whether an NLA strip of ``character`` plays ``take``."""
-    actions = parts_of(take)
-    return any(strips_of(data, actions) for data in moved_data(character))
+def pushed_names(character: Any) -> set[str]:
+    """Return the names of the Actions that NLA strips of the face and head of ``character`` play."""
+    animated = [data.animation_data for data in moved_data(character) if data.animation_data is not None]
+    strips = [strip for animation in animated for track in animation.nla_tracks for strip in track.strips]
+    return {strip.action.name for strip in strips if strip.action is not None}

@@ -13,7 +13,7 @@ from .take_settings import settings_of
 
 STARS = 5
 _WIDE = 330  # pixels at 100 % scale from which a row has room for the emotion and seed
-_shown: dict[str, Any] = {"takes": [], "active": None, "pushed": [], "wide": False}
+_shown: dict[str, Any] = {"takes": [], "active": None, "pushed": set(), "wide": False}
 """What the panel is drawing, found once and not for every row."""
 
 
@@ -67,7 +67,7 @@ def draw(layout: Any, context: Any, character: Any) -> None:
     """Draw the list of the takes of ``character``."""
     found = takes.takes_of(character)
     _shown["takes"], _shown["active"] = found, takes.active_take(character)
-    _shown["pushed"] = [take.name for take in found if takes.is_pushed(character, take)]
+    _shown["pushed"] = takes.pushed_names(character)
     _shown["wide"] = context.region.width >= _WIDE * context.preferences.system.ui_scale
     rows = min(max(len(found), 3), 10)
     name = DREAMTALK_UL_takes.bl_idname

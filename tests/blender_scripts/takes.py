@@ -143,7 +143,7 @@ def muted():
 report({"solo": undoable(operators.solo_take, muted)})
 operators.solo_take()
 report({"solo_ended": muted()})
-report({"is_pushed": [takes.is_pushed(face(), bpy.data.actions[name]) for name in ("a", "b")]})
+report({"is_pushed": [name in takes.pushed_names(face()) for name in ("a", "b")]})
 
 # Merge frames 4 to 9 of B into A.
 report({"merge": undoable(operators.merge_takes, lambda: [playing(), listed()], other="b", first=4, last=9, fade=2)})
