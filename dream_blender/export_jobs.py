@@ -121,7 +121,7 @@ def _plays_take(item: Any) -> bool:
 
 def file_name(text: str, suffix: str) -> str:
     """Return ``text`` as the name of a file with ``suffix``."""
-    return bpy.path.ensure_ext(bpy.path.clean_name(text), suffix)
+    return str(bpy.path.ensure_ext(bpy.path.clean_name(text), suffix))
 
 
 def plan_exports(context: Any, character: Any, path: Path, scope: str, program: str) -> Exports:

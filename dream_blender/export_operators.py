@@ -223,13 +223,22 @@ CLASSES: tuple[Any, ...] = (
 )
 
 
+@bpy.app.handlers.persistent  # type: ignore[untyped-decorator] # bpy has no types
+def _on_file_loaded(_path: str) -> None:
+    """Forget what was written from another file; its files that are left are not written."""
+    running.clear()
+    last_message.clear()
+
+
 def register_properties() -> None:
     """Give scenes what the sidebar asks of an export; call it after the classes are registered."""
+    bpy.app.handlers.load_post.append(_on_file_loaded)
     bpy.types.Scene.dream_talk_export = bpy.props.PointerProperty(type=DREAMTALK_PG_export)
 
 
 def unregister_properties() -> None:
     """Undo :func:`register_properties`."""
+    bpy.app.handlers.load_post.remove(_on_file_loaded)
     running.clear()
     last_message.clear()
     del bpy.types.Scene.dream_talk_export

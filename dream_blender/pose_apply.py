@@ -65,8 +65,9 @@ def _apply_bones(character: Any, mapping: Mapping, pose: FacePose, amount: float
     for target in bones:
         if remembered_rest(target) is None:
             remember_rest(target, {})  # before it moves: poses would add up
-    values = pose.values[None].astype(np.float32)
-    channels = bone_channels(character, mapping, FaceCurves(values, np.zeros((1, 3)), np.zeros((1, 3)), _RATE))
+    still = np.zeros((1, 3), np.float32)
+    face = FaceCurves(pose.values[None].astype(np.float32), still, still, _RATE)
+    channels = bone_channels(character, mapping, face)
     moved = []
     for target in (target for target in bones if target.bone in chosen):
         for channel in ("location", target.rotation_channel):

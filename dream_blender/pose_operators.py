@@ -69,6 +69,7 @@ class DREAMTALK_OT_apply_pose(bpy.types.Operator):
     def execute(self, context: Any) -> set[str]:
         """Apply it."""
         character, frame = generate.chosen_character(context), context.scene.frame_current_final
+        assert character is not None  # poll saw to it
         count = apply_pose(character, _POSES[self.pose], self.amount, self.keys, frame)
         if not count:
             self.report({"WARNING"}, said(f"'{character.name}' has nothing that this pose moves"))

@@ -22,8 +22,10 @@ def _read_glb(path: Path) -> FileShapes:
         for channel in animation["channels"]:
             if channel["target"]["path"] == "weights":
                 sampler = animation["samplers"][channel["sampler"]]
-                keys = (float_accessor(document, binary, sampler[end]) for end in ("input", "output"))
-                moving[channel["target"]["node"]] = tuple(array.astype(np.float64) for array in keys)
+                seconds, values = (
+                    float_accessor(document, binary, sampler[end]).astype(np.float64) for end in ("input", "output")
+                )
+                moving[channel["target"]["node"]] = seconds, values
     found: FileShapes = {}
     for number, node in enumerate(nodes):
         mesh = meshes[node["mesh"]] if "mesh" in node else {}

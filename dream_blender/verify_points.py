@@ -42,7 +42,8 @@ def _points(item: Any, depsgraph: Any) -> npt.NDArray[np.float64]:
     points = np.empty(len(vertices) * 3, np.float32)
     vertices.foreach_get("co", points)
     matrix = np.array(evaluated.matrix_world)
-    return points.reshape(-1, 3) @ matrix[:3, :3].T + matrix[:3, 3]
+    placed: npt.NDArray[np.float64] = points.reshape(-1, 3) @ matrix[:3, :3].T + matrix[:3, 3]
+    return placed
 
 
 def _collections() -> list[Any]:

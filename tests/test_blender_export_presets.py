@@ -82,6 +82,9 @@ def test_every_preset_holds_the_take(seen: Report, folder: Path, name: str) -> N
     worst = assert_holds(back(folder, name), read_curves(folder / "second.npz"), start_of(name, FIRST))
     text, failed = seen["said"][Path(name).stem]
     assert not failed
+    if name.endswith(".usdc") and not seen["reads_usd"]:
+        assert text == f"Wrote {name}; this build cannot read it back"
+        return
     numbers = re.fullmatch(rf"Wrote {name}: 52 channels, (\d+\.\d\d) s, max error (\S+)", text)
     assert numbers is not None
     assert float(numbers[1]) == pytest.approx((FRAMES - 1) / FPS, abs=0.005)
@@ -102,7 +105,8 @@ def test_whole_scene_holds_every_character(seen: Report, folder: Path, name: str
     assert_holds(back(folder, name, 0), read_curves(folder / "third.npz"), start_of(name, FIRST))
     assert_holds(back(folder, name, 1), read_curves(folder / "second.npz"), start_of(name, SECOND_FIRST))
     seconds = (FRAMES - 1 + SECOND_FIRST - FIRST) / FPS
-    assert f"52 channels, {seconds:.2f} s" in seen["said"][name.partition(".")[0]][0]
+    if seen["reads_usd"] or not name.endswith(".usdc"):
+        assert f"52 channels, {seconds:.2f} s" in seen["said"][name.partition(".")[0]][0]
     assert seen["characters"] == ["DREAM-Talk Avatar", "DREAM-Talk Avatar.001"]
 
 

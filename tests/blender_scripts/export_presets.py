@@ -19,6 +19,9 @@ scene = bpy.context.scene
 scene.render.fps, scene.render.fps_base = 30, 1.001
 wanted = scene.dream_talk_export
 can_write = {suffix for suffix, operator in arguments["operators"].items() if compat.has_operator(operator)}
+reads_usd = compat.expose_usd_library()
+if not reads_usd:
+    can_write.discard(".usdz")
 
 
 def data_blocks():
@@ -52,7 +55,7 @@ def state():
         "selected": sorted(item.name for item in bpy.context.selected_objects),
         "active": bpy.context.view_layer.objects.active.name,
         "blocks": data_blocks(),
-        "links": [len(material.node_tree.links) for material in bpy.data.materials],
+        "links": [len(material.node_tree.links) for material in bpy.data.materials if material.node_tree],
         "scene": bpy.context.scene.name,
     }
 
@@ -100,12 +103,13 @@ def check(path):
 
 cut = folder / "cut.fbx"
 cut.write_bytes((folder / "UNREAL.fbx").read_bytes()[:100_000])
-report({"right": check(folder / "UNREAL.fbx"), "cut": check(cut)})
+report({"reads_usd": reads_usd, "right": check(folder / "UNREAL.fbx"), "cut": check(cut)})
 before_wrong = before == state()
 second = take.take_of(avatar)
 scene.frame_start = 4
 bpy.ops.dream_talk.import_curves(filepath=str(folder / "third.npz"))
-wrong = {path.suffix: check(path) for path in (folder / f"{name}" for name in arguments["wrong"]) if path.is_file()}
+known = (folder / name for name in arguments["wrong"] if reads_usd or not name.endswith(".usdc"))
+wrong = {path.suffix: check(path) for path in known if path.is_file()}
 report({"wrong": wrong, "unchanged_by_checks": before_wrong})
 
 bpy.ops.object.select_all(action="DESELECT")
