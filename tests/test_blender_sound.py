@@ -76,9 +76,8 @@ def test_ten_minutes_of_sound_lie_under_the_take(report: dict[str, Any], name: s
 def test_takes_lie_where_blender_plays_the_strip(report: dict[str, Any]) -> None:
     needs_sound(report)
     for changes, played, expected, trimmed in report["offsets"]:
-        # Blender's mixer plays a hard trim a frame or two late for some lengths; all else is exact to a millisecond.
-        tolerance = 2.03 if "animation_offset" in changes else 0.03
-        assert played == pytest.approx(expected, abs=tolerance), changes
+        # A frame lasts 33 ms: this is a millisecond.
+        assert played == pytest.approx(expected, abs=0.03), changes
         assert trimmed[0] < trimmed[1], changes
 
 
@@ -103,6 +102,7 @@ def test_one_dropped_file_is_the_recording(report: dict[str, Any]) -> None:
     drops = report["drops"]
     assert drops["one"]["takes"]
     assert not drops["text"]
+    assert drops["by_blender"][1] == "click.wav"
     assert [drops["one"][name] for name in ("source", "path", "strips")] == ["FILE", "click.wav", []]
     assert "There is no file" in drops["missing"]["refused"]
     assert {".wav", ".mp3", ".flac", ".ogg", ".m4a", ".mp4"} <= set(report["drops"]["handles"])

@@ -80,8 +80,7 @@ def offsets():
         {"frame_offset_start": 10.5, "frame_offset_end": 3},
         {"sound_offset": 0.31},
         {"sound_offset": -0.52},
-        {"animation_offset_start": 8},
-        {"frame_start": 35, "frame_offset_start": 12, "sound_offset": 0.2, "animation_offset_start": 5},
+        {"frame_start": 35, "frame_offset_start": 12, "sound_offset": 0.2},
     ):
         scene = fresh(30, 1.001)
         strip = compat.strip_collection(scene).new_sound("click", str(folder / "click.wav"), 1, FIRST)
@@ -142,11 +141,8 @@ def dropped(area_type, *names):
     area.type = area_type
     with bpy.context.temp_override(window=bpy.context.window_manager.windows[0], area=area):
         takes_files = drop.DREAMTALK_FH_recordings.poll_drop(bpy.context)
-        refused = refusal(
-            lambda: bpy.ops.dream_talk.drop_recordings(
-                "EXEC_DEFAULT", True, directory=f"{folder}/", files=[{"name": name} for name in names]
-            )
-        )
+        files = {"directory": f"{folder}/", "files": [{"name": name} for name in names]}
+        refused = refusal(lambda: bpy.ops.dream_talk.drop_recordings("EXEC_DEFAULT", True, **files))
     scene = bpy.context.scene
     settings = scene.dream_talk
     return {
@@ -160,6 +156,16 @@ def dropped(area_type, *names):
     }
 
 
+def by_blender(name):
+    """Let Blender find who takes a file that is dropped into the 3D view, as the mouse does."""
+    window = bpy.context.window_manager.windows[0]
+    area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        done = bpy.ops.wm.drop_import_file("INVOKE_DEFAULT", directory=f"{folder}/", files=[{"name": name}])
+    return [sorted(done), Path(bpy.context.scene.dream_talk.audio_path).name]
+
+
 def drops():
     fresh(25, 1).frame_current = 40
     bpy.ops.ed.undo_push(message="before")
@@ -171,6 +177,8 @@ def drops():
     }
     bpy.ops.ed.undo()
     found["several_undone"] = [len(compat.strips(bpy.context.scene)), bpy.context.scene.dream_talk.audio_source]
+    fresh(25, 1)
+    found["by_blender"] = by_blender("click.wav")
     fresh(25, 1).frame_current = 40
     found["sequencer"] = dropped("SEQUENCE_EDITOR", "click.wav")
     found["handles"] = drop.DREAMTALK_FH_recordings.bl_file_extensions.split(";")
