@@ -43,6 +43,14 @@ def test_keys_reach_the_request_and_nothing_in_the_file_moves(told: Report) -> N
     assert told["watched"] == [[], ["Scene"]]
 
 
+def test_seconds_are_those_of_the_recording_to_the_millisecond(told: Report) -> None:
+    first, last, sad = told["trimmed"]
+    assert first == pytest.approx(10 * 1.001 / 30, abs=1e-4)
+    assert last >= 130 * 1.001 / 30 - 1e-3
+    assert sad == pytest.approx(0.9 * 0.5, abs=1e-3)  # the keyed intensity counts too
+    assert 4.0 <= told["whole"] <= 4.2  # the recording's own length
+
+
 def test_a_file_that_is_loaded_feels_as_it_was_saved(told: Report) -> None:
     assert told["loaded_markers"]
     np.testing.assert_allclose(told["loaded"], told["keys"], atol=1e-6)

@@ -102,6 +102,18 @@ report(
     }
 )
 
+# A trimmed strip whose second 0 lies before its first frame, at 29.97 frames a second, and a keyed intensity.
+scene.render.fps_base = 1.001
+key("intensity", 11, 1.0)
+key("intensity", 131, 0.5)
+trimmed = sampling.emotion_request(scene, character, sound.Recording(Path(arguments["audio"]), 1.0, 11.0, 131.0))
+report({"trimmed": [trimmed["times"][0], trimmed["times"][-1], at(trimmed, 130 * 1.001 / 30, "sad")]})
+whole = sampling.emotion_request(scene, character, sound.Recording(Path(arguments["audio"]), 11.0, 11.0))
+report({"whole": whole["times"][-1]})
+character.keyframe_delete(emotion.path_of("intensity"), frame=11)
+character.keyframe_delete(emotion.path_of("intensity"), frame=131)
+group.intensity, scene.render.fps_base = 1.0, 1.0
+
 # Save and load.
 path, library, head_name = str(folder / "kept.blend"), str(folder / "library.blend"), character.name
 bpy.ops.wm.save_as_mainfile(filepath=library, copy=True)
