@@ -147,7 +147,8 @@ def on_slider(slider: Any, _context: Any) -> None:
     with nothing_changes():  # but keys
         character = character_of(action)
         if character is None:
-            return  # a take that is not active takes its sliders up when one is moved there
+            action.dream_talk_adjust.waiting = True  # until the take is active and a slider is moved
+            return
         take = ActiveTake(character)
         if _problem_with(take):
             return
@@ -158,7 +159,8 @@ def on_slider(slider: Any, _context: Any) -> None:
             neutral(action, but=part)
             _keep_aside(take)
             settings.note = EDITED
-        write(take, {part})
+        write(take, set(PARTS) if settings.waiting else {part})
+        settings.waiting = False
 
 
 def write(take: ActiveTake, parts: set[str]) -> None:

@@ -75,6 +75,7 @@ class DREAMTALK_PG_adjust(bpy.types.PropertyGroup):
     base: bpy.props.PointerProperty(type=bpy.types.Action)
     written: bpy.props.StringProperty()
     note: bpy.props.StringProperty()
+    waiting: bpy.props.BoolProperty()
 
 
 CLASSES: tuple[Any, ...] = (DREAMTALK_PG_adjustment, DREAMTALK_PG_adjust)

@@ -125,6 +125,12 @@ def test_everything_undoes_in_one_step(report: dict[str, Any]) -> None:
     assert report["undo_hold_poses"] == [True, True, 0.25]
 
 
+def test_sliders_of_a_take_that_does_not_play_wait(report: dict[str, Any]) -> None:
+    was, now = report["waited"]
+    assert was > 0.3
+    assert now == 0
+
+
 def test_the_body_in_the_same_action_is_left_alone(report: dict[str, Any]) -> None:
     assert report["body"] == [3, True]
     assert report["still_head"] < 1e-6

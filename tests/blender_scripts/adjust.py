@@ -165,6 +165,21 @@ for step in ("adjust_apply", "reduce_keys", "hold_poses"):
     report({f"undo_{step}": [changed, points() == was, sliders().mouth.strength]})
 report({"undone": undone, "redone": redone})
 
+# A slider of a take that does not play is taken up when the take plays again and one is moved.
+bpy.ops.dream_talk.import_curves(filepath=str(folder / "curves.npz"))
+waiting = action()
+playing = [(data, data.animation_data.action) for data in (head().data.shape_keys, head().parent)]
+for data, _ in playing:
+    data.animation_data.action = None
+waiting.dream_talk_adjust.gaze.mute = True
+for data, part in playing:
+    data.animation_data.action = part
+    if compat.HAS_SLOTS:
+        data.animation_data.action_slot = next(s for s in part.slots if s.target_id_type == data.id_type)
+was = float(np.ptp(take_keys.key_points(curve("eyeLookUpLeft"))[:, 1]))
+waiting.dream_talk_adjust.jaw.strength = 0.5
+report({"waited": [was, float(np.ptp(take_keys.key_points(curve("eyeLookUpLeft"))[:, 1]))]})
+
 # A body that is animated in the same Action stays as it is.
 rig = head().parent
 body = next(bone for bone in rig.pose.bones if bone.name != "head")
