@@ -24,6 +24,7 @@ from .export_presets import PROGRAMS, Program
 from .glb_times import GlbError, finish_glb
 from .materials import plain_materials
 from .take import frame_range, read_take, scene_fps
+from .takes_compare import COMPARE_MARK
 from .usd_metadata import set_frames_per_second, write_usdz
 
 
@@ -34,14 +35,14 @@ class ExportError(Exception):
 def _family(character: Any) -> list[Any]:
     """Return the objects that belong to ``character``: its topmost parent and everything below that.
 
-    Look-at targets stay behind: the file holds the eyes' turns themselves.
+    Look-at targets stay behind: the file holds the eyes' turns themselves. So does what takes are compared on.
     """
     top = character
     while top.parent is not None:
         top = top.parent
     armatures = [m.object for m in character.modifiers if m.type == "ARMATURE" and m.object is not None]
     found = (top, *top.children_recursive, *armatures, *meshes_of(character))
-    return [item for item in dict.fromkeys(found) if LOOK_AT_MARK not in item]
+    return [item for item in dict.fromkeys(found) if LOOK_AT_MARK not in item and COMPARE_MARK not in item]
 
 
 @contextmanager

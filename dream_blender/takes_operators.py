@@ -179,7 +179,7 @@ class DREAMTALK_OT_delete_take(_OnTakes, bpy.types.Operator):
         """Ask first."""
         name = _chosen(context)[1].name
         asked: set[str] = context.window_manager.invoke_confirm(
-            self, event, title="Delete Take", message=f"Remove '{name}' from this file?", confirm_text="Delete"
+            self, event, title="Delete Take", message=said(f"Remove '{name}' from this file?"), confirm_text="Delete"
         )
         return asked
 

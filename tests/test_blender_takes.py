@@ -188,6 +188,14 @@ def test_take_that_begins_elsewhere_is_compared_from_the_same_frame(seen: Seen) 
     assert report["after_late"]
 
 
+def test_copy_stands_beside_a_character_that_hangs_on_something_and_is_not_exported(seen: Seen) -> None:
+    _, report, _ = seen
+    assert report["exported"] == []
+    across, moved = report["late_apart"]
+    assert across == pytest.approx(2 * np.linalg.norm(report["apart"]), rel=1e-4)  # what it hangs on is twice as large
+    assert moved == pytest.approx(np.linalg.norm(report["apart"]), rel=1e-4)
+
+
 def test_takes_stay_with_a_character_that_is_renamed_and_saved(seen: Seen) -> None:
     _, report, _ = seen
     assert report["after_rename"] == ["a", "a + b", "b"]

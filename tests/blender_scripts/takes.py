@@ -9,6 +9,7 @@ from blender_test import MODULE, arguments, refusal, report
 
 take_module = importlib.import_module(f"{MODULE}.dream_blender.take")
 takes = importlib.import_module(f"{MODULE}.dream_blender.takes")
+export = importlib.import_module(f"{MODULE}.dream_blender.export")
 takes_merge = importlib.import_module(f"{MODULE}.dream_blender.takes_merge")
 takes_nla = importlib.import_module(f"{MODULE}.dream_blender.takes_nla")
 takes_panel = importlib.import_module(f"{MODULE}.dream_blender.takes_panel")
@@ -44,7 +45,7 @@ def shown(frame, item=None):
     values = [now.data.shape_keys.key_blocks[name].value for name in ("jawOpen", "mouthSmileLeft", "browInnerUp")]
     rig = item.parent.evaluated_get(bpy.context.evaluated_depsgraph_get())
     bone = rig.pose.bones["head"]
-    turned = rig.matrix_world.to_3x3() @ (bone.matrix @ bone.bone.matrix_local.inverted()).to_3x3()
+    turned = (bone.matrix @ bone.bone.matrix_local.inverted()).to_3x3()
     return values, np.array(turned).tolist()
 
 
@@ -179,10 +180,19 @@ bpy.context.scene.frame_start = 101
 import_take("b")
 late = playing()
 operators.use_take(take="a")
+cast = bpy.data.objects.new("Cast", None)
+bpy.context.scene.collection.objects.link(cast)
+cast.scale, cast.rotation_euler = (2, 2, 2), (0, 0, 1)
+face().parent.parent = cast  # the copy hangs on it too, and is not exported with it
 operators.compare_takes(other=late)
+report({"exported": [item.name for item in export._family(face()) if item.get("dream_talk_compare")]})
 beside = copied_face()
 report({"late": late, "late_beside": [shown(frame, beside) for frame in frames], "takes_with_late": listed()})
+between = beside.matrix_world.translation - face().matrix_world.translation
+report({"late_apart": [between.length, float(np.linalg.norm(beside.parent.delta_location))]})
 operators.stop_comparing()
+face().parent.parent = None
+bpy.data.objects.remove(bpy.data.objects["Cast"])
 operators.use_take(take=late)
 operators.delete_take()
 report({"after_late": file_contents() == before})
