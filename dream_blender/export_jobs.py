@@ -16,6 +16,7 @@ from .export import CURVE_SUFFIXES, ExportError, export_take, span_of
 from .export_presets import PROGRAMS, Program
 from .take import take_of
 from .takes import activate, moved_data, takes_of
+from .takes_compare import COMPARE_MARK
 from .verify import Verified, verify_take
 
 SCOPES = (
@@ -104,7 +105,7 @@ def _unchanged(context: Any, characters: list[Any]) -> Iterator[None]:
 
 def characters_in(scene: Any) -> list[Any]:
     """Return the characters of ``scene`` that play a take: of several meshes of one, that with most shape keys."""
-    playing = [item for item in scene.objects if can_be_chosen(item) and _plays_take(item)]
+    playing = [item for item in scene.objects if can_be_chosen(item) and _plays_take(item) and COMPARE_MARK not in item]
     found: list[Any] = []
     covered: set[Any] = set()
     for item in sorted(playing, key=lambda item: -len(own_keys(item))):

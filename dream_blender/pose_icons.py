@@ -1,7 +1,8 @@
-"""Pictures of the poses as icons: drawn one by one while Blender is idle, the first time that they are looked at."""
+"""Pictures of the poses as icons, drawn a few at a time while Blender is idle, once they are looked at."""
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import bpy
@@ -13,6 +14,7 @@ from .server_status import redraw_sidebars
 
 _SIZE = 64  # pixels
 _TICK = 0.01  # seconds
+_AT_A_TIME = 0.2  # seconds of drawing before the window is drawn anew
 _drawn: list[Any] = []  # the collection of previews, once there is one
 _waiting: list[str] = []
 
@@ -29,13 +31,13 @@ def icon_of(pose: FacePose) -> int:
 
 
 def draw_next() -> float | None:
-    """Draw one more icon; return the seconds until the next one, None after the last."""
-    if not _waiting or not _drawn:
-        return None
-    pose = face_poses()[_waiting.pop(0)]
-    set_picture(_drawn[0].new(pose.name), pose, _SIZE, 1)
+    """Draw some more icons; return the seconds until the next ones, None after the last."""
+    end = time.monotonic() + _AT_A_TIME
+    while _waiting and _drawn and time.monotonic() < end:
+        pose = face_poses()[_waiting.pop(0)]
+        set_picture(_drawn[0].new(pose.name), pose, _SIZE, 1)
     redraw_sidebars()
-    return _TICK if _waiting else None
+    return _TICK if _waiting and _drawn else None
 
 
 def set_picture(preview: Any, pose: FacePose, size: int, fineness: int) -> None:
