@@ -75,7 +75,7 @@ def test_lips_follow_the_text_that_is_typed(generated: tuple[FaceCurves, dict[st
 def test_take_begins_with_the_scene_and_its_sound(generated: tuple[FaceCurves, dict[str, Any], Path]) -> None:
     expected, report, _ = generated
     assert report["range"] == [11, 11 + len(expected) - 1]
-    assert report["strips"] == [["SOUND", 11]]
+    assert report["strips"] == ([["SOUND", 11]] if report["audio"] else [])
 
 
 def test_take_knows_where_it_came_from(generated: tuple[FaceCurves, dict[str, Any], Path]) -> None:
@@ -90,6 +90,8 @@ def test_trimmed_strip_keys_what_is_heard_where_it_is_heard(
     generated: tuple[FaceCurves, dict[str, Any], Path],
 ) -> None:
     expected, report, folder = generated
+    if not report["audio"]:
+        pytest.skip("this build of Blender has no sound system")
     assert report["strip_heard"][0] == 11 + 12
     assert report["strip_range"][0] == 11 + 12
     last = min(report["strip_heard"][1], 11 + len(expected) - 1)

@@ -24,6 +24,7 @@ action = take.take_of(settings.character)
 write_curves(take.read_take(settings.character, 11, scene.frame_end, 30.0, 11), folder / "file.npz")
 report(
     {
+        "audio": compat.has_audio(),
         "done": list(done),
         "take": action.name,
         "stored": json.loads(action[take.TAKE_MARK]),
@@ -32,22 +33,23 @@ report(
     }
 )
 
-strip = compat.strips(scene)[0]
-strip.frame_offset_start, strip.frame_offset_end = 12, 6
-settings.audio_source, settings.strip_name = "STRIP", strip.name
-settings.set_range = False
-bpy.ops.dream_talk.generate()
-trimmed = take.take_of(settings.character)
-first, last = take.frame_range(settings.character)
-write_curves(take.read_take(settings.character, first, last, 30.0, 11), folder / "strip.npz")
-report(
-    {
-        "strip_range": [first, last],
-        "strip_heard": [strip.frame_final_start, strip.frame_final_end - 1],
-        "two_takes": trimmed != action,
-        "one_strip": len(compat.strips(scene)) == 1,
-    }
-)
+if compat.has_audio():
+    strip = compat.strips(scene)[0]
+    strip.frame_offset_start, strip.frame_offset_end = 12, 6
+    settings.audio_source, settings.strip_name = "STRIP", strip.name
+    settings.set_range = False
+    bpy.ops.dream_talk.generate()
+    trimmed = take.take_of(settings.character)
+    first, last = take.frame_range(settings.character)
+    write_curves(take.read_take(settings.character, first, last, 30.0, 11), folder / "strip.npz")
+    report(
+        {
+            "strip_range": [first, last],
+            "strip_heard": [strip.frame_final_start, strip.frame_final_end - 1],
+            "two_takes": trimmed != action,
+            "one_strip": len(compat.strips(scene)) == 1,
+        }
+    )
 
 generate = importlib.import_module(f"{MODULE}.dream_blender.generate")
 job = generate.prepare(bpy.context).job
