@@ -19,7 +19,7 @@ import time
 import traceback
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import bpy
 import numpy as np
@@ -27,6 +27,7 @@ import numpy as np
 PATIENCE = 400.0  # seconds to wait for a take
 RENDERED = 3  # frames
 BROWS_DOWN = -0.4
+ABOVE_PREFERENCES = 235  # pixels
 MODULE = "bl_ext.user_default.dream_talk"
 PACKAGE, AUDIO, FOLDER = (Path(word).absolute() for word in sys.argv[sys.argv.index("--") + 1 :])
 Steps = Generator[float, None, None]
@@ -63,6 +64,15 @@ def settled() -> Steps:
     yield 0.7
 
 
+class Part(NamedTuple):
+    """A part of a window, pixels from its lower left corner."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
 def picture(name: str, region: Any = None, of: Any = None) -> None:
     """Write a picture of the window ``of``, or of the ``region`` in it without the empty rows below its panels."""
     path = FOLDER / "panels" / f"{name}.png"
@@ -81,7 +91,7 @@ def crop(path: Path, left: int, bottom: int, wide: int, high: int) -> None:
     pixels = np.empty(width * height * 4, np.float32)
     image.pixels.foreach_get(pixels)
     part = pixels.reshape(height, width, 4)[bottom : bottom + high, left : left + wide]
-    drawn = np.flatnonzero(np.ptp(part[:, : wide - 30, :3], axis=1).max(axis=1) > 0.02)
+    drawn = np.flatnonzero(np.ptp(part[:, : wide - 30, :3], axis=1).max(axis=1) > 0.15)
     part = part[max(0, int(drawn[0]) - 8) :] if len(drawn) else part
     small = bpy.data.images.new("picture", part.shape[1], part.shape[0])
     small.pixels.foreach_set(np.ascontiguousarray(part).ravel())
@@ -122,7 +132,8 @@ def install() -> Steps:
         picture("speak_empty", sidebar)
     bpy.ops.dream_talk.add_avatar()
     settings = bpy.context.scene.dream_talk
-    settings.audio_path, settings.emotion, settings.intensity = str(AUDIO), "happy", 0.8
+    bpy.ops.wm.save_as_mainfile(filepath=str(AUDIO.with_name("scene.blend")))
+    settings.audio_path, settings.emotion, settings.intensity = f"//{AUDIO.name}", "happy", 0.8
     frame_face(space, settings.character)
     yield from wait_for(lambda: module("server_status").line()[1], "the server's status line")
 
@@ -135,6 +146,8 @@ def generate() -> Steps:
         picture("speak_ready", sidebar)
         bpy.ops.ed.undo_push(message="Before the take")
         assert bpy.ops.dream_talk.generate("INVOKE_DEFAULT") == {"FINISHED"}
+        (making,) = moving.active.values()
+        yield from wait_for(lambda: making.progress.text == making.job.doing or not moving.active, "the work to begin")
         yield from settled()
         if moving.active:
             picture("speak_busy", sidebar)
@@ -297,7 +310,10 @@ def preferences_window() -> Steps:
     yield 2.5
     opened = bpy.context.window_manager.windows[-1]
     assert len(bpy.context.window_manager.windows) > 1, "the preferences did not open"
-    picture("preferences", of=opened)
+    area = next(item for item in opened.screen.areas if item.type == "PREFERENCES")
+    region = next(item for item in area.regions if item.type == "WINDOW")
+    # What Blender says of the add-on itself, its folder on this computer too, is above.
+    picture("preferences", Part(region.x, region.y, region.width, region.height - ABOVE_PREFERENCES), opened)
     with bpy.context.temp_override(window=opened):
         bpy.ops.wm.window_close()
     yield 0.5
