@@ -51,7 +51,7 @@ def wait_for(condition: Callable[[], Any], what: str) -> Steps:
 
 
 def picture(name: str, window: Any, box: tuple[int, int, int, int] | None = None) -> None:
-    """Write a picture of ``window``, or of the ``box`` (left, bottom, width, height) of it, without empty rows below."""
+    """Write a picture of ``window``, or of the ``box`` (left, bottom, width, height) of it without empty rows."""
     path = str(FOLDER / f"{name}.png")
     with bpy.context.temp_override(window=window):
         bpy.ops.screen.screenshot(filepath=path)
@@ -124,7 +124,7 @@ def start_server(main: Any) -> Steps:
 
 def set_scene(main: Any) -> Steps:
     """Steps 3 to 5: the avatar, the recording, the emotion."""
-    area, sidebar, region = view()
+    area, _, region = view()
     with bpy.context.temp_override(window=main, area=area, region=region):
         bpy.ops.object.select_all(action="SELECT")
         bpy.ops.object.delete()

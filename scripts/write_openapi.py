@@ -48,6 +48,7 @@ _ANSWERS: dict[tuple[str, str], dict[str, Any]] = {
     ("/v1/jobs/{job_id}/events", "get"): {
         "application/x-ndjson": {"schema": {"$ref": _REFERENCE.format(model="JobView")}}
     },
+    ("/v1/jobs/{job_id}/hold", "get"): {"text/plain": {}},
     ("/v1/jobs/{job_id}/curves", "get"): {"application/octet-stream": {}},
     ("/v1/jobs/{job_id}/file", "get"): {"video/mp4": {}, "video/webm": {}},
     ("/v1/portraits/{portrait_id}/frames", "post"): {"application/octet-stream": {}},

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import re
 import shlex
+import shutil
 import wave
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import av
 import numpy as np
@@ -23,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _SENTENCE_SECONDS = 3.73  # of the sample
 _LINE_SECONDS = 4.2  # README makes 2.5 to 4 s of a take again
+_SHORT_SECONDS = 1.0
 _RATE = 16_000
 _VIDEO_FRAMES = 24
 _SIDE = 200  # pixels of a photograph
@@ -156,11 +159,19 @@ def messages() -> tuple[str, ...]:
 
 def _line(path: Path) -> None:
     """Write the first sentence of the sample, and a short silence."""
+    _write_sample(path, _SENTENCE_SECONDS, _LINE_SECONDS)
+
+
+def short_line(path: Path) -> None:
+    """Write the first second of the sample, where what is said does not matter."""
+    _write_sample(path, _SHORT_SECONDS, _SHORT_SECONDS)
+
+
+def _write_sample(path: Path, spoken: float, seconds: float) -> None:
     with av.open(str(ROOT / "model_server" / "assets" / "demo_speech.flac")) as file:
         resampler = av.AudioResampler("s16", "mono", _RATE)
         pieces = [made.to_ndarray()[0] for frame in file.decode(audio=0) for made in resampler.resample(frame)]
-    samples = np.zeros(round(_LINE_SECONDS * _RATE), "<i2")
-    end = round(_SENTENCE_SECONDS * _RATE)
+    samples, end = np.zeros(round(seconds * _RATE), "<i2"), round(spoken * _RATE)
     samples[:end] = np.concatenate(pieces)[:end]
     with wave.open(str(path), "wb") as written:
         written.setparams((1, 2, _RATE, 0, "NONE", ""))
@@ -190,7 +201,6 @@ def _points(path: Path) -> None:
 
 def _manifest(path: Path) -> None:
     """Write the table that the page on commands shows."""
-    small_file(path.parent, "line.wav")
     shown = [block for block in blocks("csv") if block.page.name == "commands.md"]
     path.write_text(truly_said(shown[0].text), encoding="utf-8")
 
@@ -216,11 +226,24 @@ _MAKERS: dict[str, Callable[[Path], None]] = {
 """How each small file is made that the commands of the documentation are given."""
 
 
+_kept = TemporaryDirectory(prefix="dreamtalk-docs-")
+
+
+_NAMED_IN = {"manifest.csv": ("line.wav",)}
+"""Files that others name, and that must lie beside them."""
+
+
 def small_file(folder: Path, name: str) -> Path:
-    """Return a file of the documentation in ``folder``, made if it is not there."""
+    """Return a file of the documentation in ``folder``; it is made once, and copied if it is not there."""
     path = folder / name
     if not path.exists():
-        _MAKERS[name](path)
+        made = Path(_kept.name) / name
+        if not made.exists():
+            _MAKERS[name](made)
+        if made != path:
+            shutil.copyfile(made, path)
+    for other in _NAMED_IN.get(name, ()):
+        small_file(folder, other)
     return path
 
 
