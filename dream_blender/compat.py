@@ -8,6 +8,8 @@ import bpy
 
 HAS_SLOTS = bpy.app.version >= (4, 4, 0)
 """From 4.4 an Action holds slots, one an animated kind of data; before, one Action animates one kind."""
+BESIDE_BLEND = {"ANIMATABLE", "PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else {"ANIMATABLE"}
+"""Options of a property with a path that may begin with ``//``: from 4.5 Blender shows it as an error without them."""
 
 
 def _channelbag(action: Any, slot: Any, ensure: bool) -> Any | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import bpy
 
-from . import portrait_preview
+from . import compat, portrait_preview
 from .portrait_client import Look
 from .translations import CONTEXT
 
@@ -68,6 +68,7 @@ class DREAMTALK_PG_portrait(bpy.types.PropertyGroup):
         name="Photograph",
         description="A photograph, painting or drawing of one face, seen from the front",
         subtype="FILE_PATH",
+        options=compat.BESIDE_BLEND,
         update=_photo_changed,
     )
     face: bpy.props.IntProperty(
@@ -99,6 +100,7 @@ class DREAMTALK_PG_portrait(bpy.types.PropertyGroup):
         name="Output",
         description="The video to write, or the beginning of the names of a sequence",
         subtype="FILE_PATH",
+        options=compat.BESIDE_BLEND,
         default="//portrait",
     )
     preview_side: bpy.props.IntProperty(

@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 
 from ..blendshape_rigs.arkit import EMOTIONS
-from . import mapping_list
+from . import compat, mapping_list
 from .character import can_be_chosen, turns_by_default
 from .mapping_list import DREAMTALK_PG_mapping_row
 from .portrait_settings import DREAMTALK_PG_portrait
@@ -69,7 +69,10 @@ class DREAMTALK_PG_settings(bpy.types.PropertyGroup):
         ),
     )
     audio_path: bpy.props.StringProperty(
-        name="Recording", description="A sound or video file with one speaking voice", subtype="FILE_PATH"
+        name="Recording",
+        description="A sound or video file with one speaking voice",
+        subtype="FILE_PATH",
+        options=compat.BESIDE_BLEND,
     )
     strip_name: bpy.props.StringProperty(
         name="Sound Strip", description="The strip whose sound is spoken", search=_strip_names

@@ -46,7 +46,10 @@ class DREAMTALK_PG_style(bpy.types.PropertyGroup):
         ),
     )
     path: bpy.props.StringProperty(
-        name="Clip", description=f"Curves of a face ({', '.join(READERS)})", subtype="FILE_PATH"
+        name="Clip",
+        description=f"Curves of a face ({', '.join(READERS)})",
+        subtype="FILE_PATH",
+        options=compat.BESIDE_BLEND,
     )
     take: bpy.props.PointerProperty(
         name="Take", description="The take whose manner is borrowed", type=bpy.types.Action, poll=_holds_a_face

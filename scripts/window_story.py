@@ -92,7 +92,7 @@ def crop(path: Path, left: int, bottom: int, wide: int, high: int) -> None:
     image.pixels.foreach_get(pixels)
     part = pixels.reshape(height, width, 4)[bottom : bottom + high, left : left + wide]
     drawn = np.flatnonzero(np.ptp(part[:, : wide - 30, :3], axis=1).max(axis=1) > 0.15)
-    part = part[max(0, int(drawn[0]) - 8) :] if len(drawn) else part
+    part = part[max(0, int(drawn[0]) - 18) :] if len(drawn) else part
     small = bpy.data.images.new("picture", part.shape[1], part.shape[0])
     small.pixels.foreach_set(np.ascontiguousarray(part).ravel())
     small.file_format = "PNG"
