@@ -10,7 +10,7 @@ import bpy
 
 from . import batch
 from .panel import Sidebar, wrapped
-from .sound import sound_strips, strips_where
+from .sound import no_strips_reason, strips_where
 from .translations import said
 
 _ICONS = {
@@ -33,13 +33,11 @@ class DREAMTALK_OT_batch_fill(bpy.types.Operator):
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Tell whether there is anything to fill the list with."""
-        if batch.is_busy(context.scene):
-            cls.poll_message_set("The batch is running: cancel it first")
-        elif not sound_strips(context.scene):
-            cls.poll_message_set("The sequencer has no sound strips: drop recordings into it first")
-        else:
-            return True
-        return False
+        busy = "The batch is running: cancel it first" if batch.is_busy(context.scene) else ""
+        reason = busy or no_strips_reason(context.scene)
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
 
     def execute(self, context: Any) -> set[str]:
         """Fill it."""

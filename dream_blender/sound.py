@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import bpy
 import numpy as np
 
 from ..blendshape_rigs.curves import FaceCurves
@@ -82,6 +83,17 @@ def recording_of_strip(scene: Any, name: str) -> Recording:
         float(strip.frame_start + strip.frame_offset_start),
         float(strip.frame_final_end - 1),
     )
+
+
+def no_strips_reason(scene: Any) -> str:
+    """Return why the sequencer of ``scene`` has nothing to speak, as one sentence; empty when it has sound strips."""
+    if sound_strips(scene):
+        return ""
+    # From Blender 5.0 on the sequencer may show another scene than the 3D view.
+    other = next((other.name for other in bpy.data.scenes if sound_strips(other)), "")
+    if other:
+        return f"The sound strips are in the sequencer of scene '{other}': go to that scene, or lay them in this one"
+    return "The sequencer has no sound strips: drop recordings into it first"
 
 
 def strips_where(scene: Any, which: str, channel: int = 1) -> list[Any]:

@@ -54,6 +54,7 @@ def test_greyed_buttons_of_the_batch_say_why(report: dict[str, Any]) -> None:
     assert found["none"] == "Error: No sound strip is on channel 9\n"
     assert found["nobody"] == "Choose who speaks 'Anna 01'"
     assert "typed text belongs to one recording" in found["text"]
+    assert "in the sequencer of scene 'Scene'" in found["other_scene"]
 
 
 def test_every_strip_is_keyed_where_it_lies_and_a_broken_one_stops_nothing(report: dict[str, Any]) -> None:
@@ -76,6 +77,7 @@ def test_batch_keeps_blender_free_and_each_take_is_one_undo_step(report: dict[st
         ["Anna 01", "DONE", "Keyed 'Anna 01 happy 3'"],
         ["Ann01", "DONE", "Keyed 'Ann01 happy 3'"],
     ]
+    assert found["active"] == ["Anna 01 happy 3", "Ann01 happy 3"]
     assert (found["made"], found["undone_one"], found["undone_two"]) == (2, 1, 0)
     assert [state for _, state, _ in found["known_after_undo"]] == ["", ""]
 

@@ -13,6 +13,7 @@ batch = importlib.import_module(f"{MODULE}.dream_blender.batch")
 compat = importlib.import_module(f"{MODULE}.dream_blender.compat")
 generate = importlib.import_module(f"{MODULE}.dream_blender.generate")
 settings_of = importlib.import_module(f"{MODULE}.dream_blender.take_settings").settings_of
+take_of = importlib.import_module(f"{MODULE}.dream_blender.take").take_of
 spawn_avatar = importlib.import_module(f"{MODULE}.dream_blender.avatar_object").spawn_avatar
 folder = Path(arguments["folder"])
 audio = arguments["audio"]
@@ -74,6 +75,9 @@ def filling():
     found["text"] = batch.disabled_reason(scene)
     bpy.ops.dream_talk.batch_remove(number=settings.rows[0].number)
     found["removed"] = rows(scene)
+    bpy.context.window_manager.windows[0].scene = bpy.data.scenes.new("Empty")
+    found["other_scene"] = refusal(bpy.ops.dream_talk.batch_fill)
+    bpy.context.window_manager.windows[0].scene = scene
     return found
 
 
@@ -144,6 +148,7 @@ def with_window():
     scene = bpy.context.scene
     found["done"] = states(scene)
     found["made"] = len(bpy.data.actions) - actions
+    found["active"] = [take_of(scene.objects[name]).name for name in ("Anna", "Ann")]
     bpy.ops.ed.undo()
     found["undone_one"] = len(bpy.data.actions) - actions
     bpy.ops.ed.undo()
