@@ -36,7 +36,7 @@ class DREAMTALK_OT_batch_fill(bpy.types.Operator):
         busy = "The batch is running: cancel it first" if batch.is_busy(context.scene) else ""
         reason = busy or no_strips_reason(context.scene)
         if reason:
-            cls.poll_message_set(reason)
+            cls.poll_message_set(said(reason))
         return not reason
 
     def execute(self, context: Any) -> set[str]:
