@@ -57,7 +57,6 @@ wait_for(reachable)
 report({"again": list(bpy.ops.dream_talk.generate()), "again_made": take.take_of(settings.character) is not None})
 
 
-
 class LostJob(generate.Job):
     """A job that the server has forgotten, as one does that was restarted at the same address."""
 
