@@ -145,6 +145,7 @@ def wizard(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, A
 
 
 def test_wizard_makes_an_environment_of_its_own(wizard: dict[str, Any]) -> None:
+    assert wizard["while_running"] == [False, True]
     assert Path(wizard["environment"]).name == "environment"
     assert wizard["checked"] == [True, "dreamtalk 0.1.0 is in it"]
     assert wizard["python"].startswith(wizard["environment"])

@@ -60,7 +60,9 @@ made.join()
 report({"cancelled": made.cancelled, "left_after_cancel": folder.exists()})
 
 preferences.package_source = arguments["wheel"]
-server.create_environment()
+wizard.begin(preferences)  # as in a window, where a timer looks at the work
+report({"while_running": [server.create_environment.poll(), server.cancel_environment.poll()]})
+wait_for(lambda: wizard._poll() is None)
 report({"environment": preferences.environment, "checked": panel.checked(preferences)})
 report({"said": "\n".join(wizard.current.said())})
 python = setup.python_of(folder)
