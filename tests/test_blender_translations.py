@@ -98,20 +98,17 @@ def test_panels_have_no_fixed_widths_or_colours() -> None:
     assert [path.name for path in drawn if fixed.search(path.read_text())] == []
 
 
-BLENDER = os.environ.get("DREAMTALK_TEST_BLENDER", "")
-"""Command of a whole Blender, such as ``chroot /srv/sid blender``: the bpy wheels have no languages."""
+BLENDER = os.environ.get("DREAMTALK_BLENDER", "")
+"""A whole Blender, or a command that starts one: the bpy wheels have no languages."""
 
 
-@pytest.mark.skipif(not BLENDER, reason="needs a whole Blender in DREAMTALK_TEST_BLENDER")
-def test_switching_the_language_changes_the_panels() -> None:
-    package = installed_blender().package
-    root = os.environ.get("DREAMTALK_TEST_BLENDER_ROOT", "")  # where the command's own root folder lies
-    shared = Path(root or "/") / "tmp"
-    (shared / "dream_talk_languages.zip").write_bytes(package.read_bytes())
-    (shared / "dream_talk_languages.py").write_text((SCRIPTS / "languages.py").read_text())
-    arguments = ["-b", "--factory-startup", "--python-exit-code", "1", "--python", "/tmp/dream_talk_languages.py"]
-    command = [*shlex.split(BLENDER), *arguments]
-    environment = os.environ | {"BLENDER_USER_RESOURCES": "/tmp/dream_talk_languages"}
+@pytest.mark.skipif(not BLENDER, reason="needs a whole Blender, named by DREAMTALK_BLENDER")
+def test_switching_the_language_changes_the_panels(tmp_path: Path) -> None:
+    for source in (installed_blender().package, SCRIPTS / "languages.py"):
+        (tmp_path / source.name).write_bytes(source.read_bytes())
+    arguments = ["-b", "--factory-startup", "--python-exit-code", "1", "--python", str(tmp_path / "languages.py")]
+    command = [*shlex.split(BLENDER), *arguments, "--", str(tmp_path / installed_blender().package.name)]
+    environment = os.environ | {"BLENDER_USER_RESOURCES": str(tmp_path)}
     done = subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("LANGUAGES ")]

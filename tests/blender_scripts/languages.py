@@ -2,15 +2,17 @@
 
 import importlib
 import json
+import sys
 
 import bpy
 
 MODULE = "bl_ext.user_default.dream_talk"
 bpy.ops.extensions.package_install_files(
-    repo="user_default", filepath="/tmp/dream_talk_languages.zip", enable_on_install=True, overwrite=True
+    repo="user_default", filepath=sys.argv[-1], enable_on_install=True, overwrite=True
 )
 translations = importlib.import_module(f"{MODULE}.dream_blender.translations")
-portrait = bpy.types.DREAMTALK_PG_portrait.bl_rna.properties
+settings = importlib.import_module(f"{MODULE}.dream_blender.portrait_settings")
+portrait = settings.DREAMTALK_PG_portrait.bl_rna.properties
 shown = {}
 for language in ("en_US", *translations.LANGUAGES):
     bpy.context.preferences.view.language = language
