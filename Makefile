@@ -1,7 +1,7 @@
 # Every target sets up what it needs first; see `make help`.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench train avatar extension clean
+.PHONY: help setup demo test lint bench train avatar extension docs clean
 
 export AUDIO PORTRAIT EMOTION
 
@@ -16,7 +16,7 @@ demo: setup ## Animate a sample, or AUDIO=my.wav PORTRAIT=me.jpg EMOTION=angry:0
 		$${PORTRAIT:+--portrait "$$PORTRAIT"} $${EMOTION:+--emotion "$$EMOTION"}
 
 test: lint ## Check style and types, run all tests
-	@.venv/bin/python -m pytest
+	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n auto --dist loadfile
 
 lint: setup ## Check style and types only
 	@.venv/bin/ruff check
@@ -41,6 +41,10 @@ avatar: setup ## Build the proxy avatar's asset anew
 
 extension: setup ## Build dist/dream_talk-<version>.zip for Blender
 	@.venv/bin/python scripts/build_extension.py
+
+docs: setup ## Build the documentation into build/site
+	@.venv/bin/python scripts/write_openapi.py && .venv/bin/python scripts/write_command_reference.py
+	@.venv/bin/python -m mkdocs build --strict
 
 clean: ## Remove .venv and all that was built
 	rm -rf .venv build dist out *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -95,7 +95,7 @@ say "setting up .venv (a few minutes, once)"
 .venv/bin/python -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear .venv
 install_torch
 say "installing Python packages"
-.venv/bin/python -m pip install -qq --editable '.[blender,demo,train,dev]'
+.venv/bin/python -m pip install -qq --editable '.[blender,demo,train,docs,dev]'
 install_gltf_validator
 if ! .venv/bin/python -c 'import bpy' 2>/dev/null; then
     say "note: the Blender module cannot be loaded; it needs the like of: ${DEBIAN_PACKAGES[*]}"
