@@ -1,9 +1,7 @@
-"""The add-on's preferences: where the model server is, and how to start it."""
+"""What the add-on's preferences choose: where the model server is, and how to start it."""
 
-# Blender reads properties from annotations, which type checkers take for types.
-# mypy: disable-error-code="misc,valid-type"
-# Blender names its classes KIND_OT_name and the like.
-# ruff: noqa: N801
+from __future__ import annotations
+
 from pathlib import Path
 from typing import Any
 
@@ -14,57 +12,6 @@ from .paths import absolute
 
 EXTENSION = (__package__ or "").rpartition(".")[0]
 """Name under which Blender keeps this extension's preferences, such as ``bl_ext.user_default.dream_talk``."""
-
-
-class DREAMTALK_AP_preferences(bpy.types.AddonPreferences):
-    """Where the model server is, and how to start it."""
-
-    bl_idname = EXTENSION
-
-    server_url: bpy.props.StringProperty(
-        name="Server Address",
-        description="Leave empty for the server of this computer; else like https://studio.example:8787",
-        update=lambda _chosen, _context: _changed(),
-    )
-    server_token: bpy.props.StringProperty(
-        name="Token",
-        description="What the other computer's server printed as its token",
-        subtype="PASSWORD",
-        update=lambda _chosen, _context: _changed(),
-    )
-    environment: bpy.props.StringProperty(
-        name="Environment",
-        description="Folder of the Python environment with the dreamtalk command; used to start the server",
-        subtype="DIR_PATH",
-    )
-    package_source: bpy.props.StringProperty(
-        name="Package",
-        description="The dreamtalk wheel, source archive or folder that you have; "
-        "or a name, where your package index has it",
-        subtype="FILE_PATH",
-    )
-    show_log: bpy.props.BoolProperty(
-        name="Show Log", description="Show the last lines that the server has said", options={"SKIP_SAVE"}
-    )
-
-    likeness_consent: bpy.props.BoolProperty(
-        name="I may animate this person's likeness",
-        description="I have the right to animate the likeness of the persons whose photographs I choose, "
-        "and will not pass the result off as a recording of them",
-    )
-
-    def draw(self, context: Any) -> None:
-        """Draw the preferences."""
-        from . import server_panel  # it draws what the status knows, and the status asks this module
-
-        server_panel.draw(self.layout, context, self)
-
-
-def _changed() -> None:
-    """Ask the server that is named now."""
-    from . import server_status  # it asks this module which server to look at
-
-    server_status.refresh()
 
 
 def preferences(context: Any) -> Any:

@@ -46,8 +46,8 @@ from . import (
     transfer_operator,
     translations,
 )
+from .addon_preferences import DREAMTALK_AP_preferences
 from .portrait_settings import DREAMTALK_PG_portrait, DREAMTALK_PG_portrait_point
-from .preferences import DREAMTALK_AP_preferences
 from .properties import DREAMTALK_PG_settings
 
 CLASSES: tuple[Any, ...] = (
