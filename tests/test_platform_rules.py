@@ -90,9 +90,9 @@ def test_code_that_breaks_a_rule_is_named(checker: ModuleType, tmp_path: Path, t
     ("old", "new", "expected"),
     [
         ('name = "DREAM-Talk"', 'name = "Talk for Blender"', "is a trademark"),
-        ('network = "Talk', 'net = "Talk', "there is no permission 'net'"),
-        ('network = "Talk', 'net = "Talk', "uses the network without the permission 'network'"),
-        ('server on this computer"', 'server on this computer."', "permission 'network' needs a reason"),
+        ('network = "', 'net = "', "there is no permission 'net'"),
+        ('network = "', 'net = "', "uses the network without the permission 'network'"),
+        ('network = "', 'network = "' + "long " * 12, "permission 'network' needs a reason"),
         ("SPDX:GPL-3.0-or-later", "SPDX:MIT", "the licence must be SPDX:GPL-3.0-or-later"),
         ('tagline = "Talking', 'tagline = "Very' + " very" * 12 + " talking", "the tagline has at most 64"),
         ("[permissions]", 'wheels = ["./x.whl"]\n[permissions]', "wheels are bundled"),
