@@ -8,7 +8,7 @@ from typing import Any
 
 import bpy
 
-from . import avatar_options, generate, help_links, mapping_list, server_status, wrapping
+from . import avatar_options, generate, help_pages, mapping_list, server_status, wrapping
 from .avatar_object import is_avatar
 from .character import (
     edited_mapping,
@@ -41,8 +41,8 @@ class Sidebar:
     bl_category = "DREAM-Talk"
 
     def draw_header_preset(self, _context: Any) -> None:
-        """Draw what opens the panel's page of the documentation."""
-        help_links.draw(self.layout, type(self).__name__)  # type: ignore[attr-defined] # Blender's class has it
+        """Draw what shows the panel's page of the documentation."""
+        help_pages.draw(self.layout, type(self).__name__)  # type: ignore[attr-defined] # Blender's class has it
 
 
 class DREAMTALK_PT_speak(Sidebar, bpy.types.Panel):

@@ -23,7 +23,7 @@ from . import (
     environment_operators,
     export_operators,
     generate,
-    help_links,
+    help_pages,
     ict_operator,
     mapping_list,
     operators,
@@ -60,6 +60,7 @@ CLASSES: tuple[Any, ...] = (
     DREAMTALK_PG_portrait,
     DREAMTALK_PG_settings,
     DREAMTALK_AP_preferences,
+    *help_pages.CLASSES,
     *avatar_options.CLASSES,
     *character_operators.CLASSES,
     operators.DREAMTALK_OT_generate,
@@ -115,12 +116,10 @@ def register() -> None:
     bpy.app.handlers.load_post.append(batch.on_file_loaded)
     portrait_panel.register()
     server_status.register()
-    help_links.register()
 
 
 def unregister() -> None:
     """Remove the extension: stop its work, and the server if this Blender started it."""
-    help_links.unregister()
     takes_again.stop()
     batch.stop()
     style_capture.stop()

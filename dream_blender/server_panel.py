@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from . import environment_operators, server_process, server_status
+from . import environment_operators, help_pages, server_process, server_status
 from .client import PROTOCOL_VERSION, is_loopback
 from .panel import wrapped
 from .preferences import environment_folder, log_path
@@ -44,6 +44,7 @@ def _draw_status(box: Any, context: Any, chosen: Any) -> None:
     row = box.row(align=True)
     row.prop(chosen, "show_log", icon="TRIA_DOWN" if chosen.show_log else "TRIA_RIGHT", emboss=False)
     row.operator("dream_talk.open_log", icon="TEXT")
+    help_pages.draw(row, type(chosen).__name__)
     if chosen.show_log:
         lines = server_process.last_lines(log_path(), _SHOWN_LINES)
         column = box.column(align=True)

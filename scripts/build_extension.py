@@ -1,8 +1,8 @@
 """Build the Blender extension: ``python scripts/build_extension.py`` writes ``dist/dream_talk-VERSION.zip``.
 
 Only what Blender needs goes in: the manifest, the licence, the root package, ``dream_blender`` and
-``blendshape_rigs`` with its assets. Blender's own command, which comes with the ``bpy`` wheel, builds and
-validates the package.
+``blendshape_rigs`` with its assets, and as ``dream_blender/help`` the pages of the documentation about the panels.
+Blender's own command, which comes with the ``bpy`` wheel, builds and validates the package.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ def build(folder: Path) -> Path:
         for name in _PACKAGES:
             ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
             shutil.copytree(ROOT / name, Path(staged) / name, ignore=ignored)
+        shutil.copytree(ROOT / "docs" / "panels", Path(staged) / "dream_blender" / "help")
         _run(command, "build", "--source-dir", staged, "--output-filepath", package)
     _run(command, "validate", package)
     return package

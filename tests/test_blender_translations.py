@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import subprocess
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,14 @@ from blender_support import ROOT, SCRIPTS, installed_blender
 from ui_strings import is_word, shown_strings, untranslated_calls
 
 LANGUAGES = ("ja_JP", "zh_HANS", "de_DE", "es")
+PAGES = ROOT / "docs" / "panels"
 HOLE = re.compile(r"\{\d+\}")
 
 
 @pytest.fixture(scope="module")
 def report() -> dict[str, Any]:
     """Return what the installed extension says of its own words."""
-    return installed_blender().run("translations.py")
+    return installed_blender().run("translations.py", source=str(ROOT / "dream_blender" / "help_pages.py"))
 
 
 def language_file(language: str) -> dict[str, str]:
@@ -74,13 +76,29 @@ def test_lines_fit_narrow_sidebars_in_every_script(report: dict[str, Any]) -> No
     assert report["narrow"] <= 16  # a closing mark may hang over the edge
 
 
-def test_every_panel_opens_a_page_that_there_is(report: dict[str, Any]) -> None:
+def test_every_panel_shows_a_page_of_the_documentation(report: dict[str, Any]) -> None:
     assert report["without_help"] == []
-    assert report["manual"]
-    missing = {page for page in report["pages"].values() if not (ROOT / "docs" / page).with_suffix(".md").is_file()}
-    assert missing == set()
-    assert report["pages"]["DREAMTALK_PT_portrait"] == "panels/portrait.html"
-    assert report["pages"]["DREAMTALK_OT_start_server"] == "panels/preferences.html"
+    assert report["help"]["DREAMTALK_PT_portrait"] == "DREAM-Talk: Portrait"
+    assert report["help"]["DREAMTALK_PT_remake"] == "DREAM-Talk: Adjust"
+    assert report["help"]["DREAMTALK_AP_preferences"] == "DREAM-Talk: Preferences"
+    with zipfile.ZipFile(installed_blender().package) as package:
+        pages = {path.name: package.read(f"dream_blender/help/{path.name}").decode() for path in PAGES.glob("*.md")}
+    titles = {page.partition("\n")[0].removeprefix("# ") for page in pages.values()}
+    assert set(report["texts"]) == {f"DREAM-Talk: {title}" for title in titles}  # one text a page, however often shown
+    assert set(report["help"].values()) == set(report["texts"])
+
+
+def test_pages_read_as_plain_text(report: dict[str, Any]) -> None:
+    for name, text in report["texts"].items():
+        title = name.removeprefix("DREAM-Talk: ")
+        assert text.startswith(f"{title}\n{'=' * len(title)}\n\n")
+        assert max(map(len, text.splitlines())) <= 80
+        assert not re.search(r"\*\*|`|\]\(|^!|^\||<kbd>", text, re.MULTILINE), name
+    assert report["from_source"] == report["texts"]["DREAM-Talk: Takes"]
+    adjust = report["texts"]["DREAM-Talk: Adjust"]
+    assert "\n\nParts of the face\n-----------------\n\n" in adjust
+    assert "\n- Strength: how much of the movement is left: 1 is as it was made, 0 is none, 2\n  is twice\n" in adjust
+    assert "Body animation on the same object is left\nalone." in report["texts"]["DREAM-Talk: Speak"]
 
 
 def test_panels_stand_in_the_order_of_the_work(report: dict[str, Any]) -> None:

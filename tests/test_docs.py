@@ -316,12 +316,3 @@ def test_the_site_builds(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     built = (tmp_path / "site" / "commands.html").read_text(encoding="utf-8")
     assert "--emotion NAME:AMOUNT" in built
-
-
-def test_help_of_the_extension_leads_to_pages() -> None:
-    """Question marks and Online Manual open pages that the site has."""
-    source = (ROOT / "dream_blender" / "help_links.py").read_text(encoding="utf-8")
-    linked = set(re.findall(r'"([\w/]+)\.html"', source))
-    assert "panels/takes" in linked
-    missing = [name for name in linked if not (ROOT / "docs" / f"{name}.md").is_file()]
-    assert not missing, missing

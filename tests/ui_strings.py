@@ -31,6 +31,7 @@ NAMES = {
     "Subsurface Radius",
     "DREAM-Talk Avatar Rig",
     "DREAM-Talk {0}",
+    "DREAM-Talk: ",
     "DREAM-Talk portrait job",
     "{0} Light",
     "{0} mapping",

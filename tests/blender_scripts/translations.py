@@ -1,15 +1,15 @@
 """The words of the classes that Blender knows, what greyed buttons say, and messages in other languages."""
 
-import importlib
+import importlib.util
 
 import bpy
-from blender_test import MODULE, refusal, report
+from blender_test import MODULE, arguments, refusal, report
 
 package = f"{MODULE}.dream_blender"
+help_pages = importlib.import_module(f"{package}.help_pages")
 registration = importlib.import_module(f"{package}.registration")
 translations = importlib.import_module(f"{package}.translations")
 wrapping = importlib.import_module(f"{package}.wrapping")
-help_links = importlib.import_module(f"{package}.help_links")
 
 
 def words_of(item):
@@ -79,12 +79,18 @@ long = "The server does not accept the token: restart it, or correct the token i
 wide = translations.in_language(long, "ja_JP")
 report({"lines": wrapping.lines(long, 30), "wide_lines": wrapping.lines(wide, 30)})
 report({"narrow": max(map(wrapping.width_of, wrapping.lines(wide, 14)))})
-names = [item.__name__ for item in registration.CLASSES if issubclass(item, (bpy.types.Panel, bpy.types.Operator))]
-report({"pages": {name: help_links.page_of(name) for name in names}})
 panels = [item for item in registration.CLASSES if issubclass(item, bpy.types.Panel)]
 report(
     {"order": {item.bl_label: getattr(item, "bl_order", None) for item in panels if not hasattr(item, "bl_parent_id")}}
 )
 report({"without_help": [item.__name__ for item in panels if not hasattr(item, "draw_header_preset")]})
-prefix, pages = help_links.manual_map()
-report({"manual": any(dict(pages) == dict(found) for _, found in bpy.utils.manual_map())})
+shown = {}
+for name in [*(item.__name__ for item in panels), "DREAMTALK_AP_preferences"]:
+    bpy.ops.dream_talk.help(panel=name)
+    shown[name] = help_pages.text_about(name).name
+report({"help": shown, "texts": {text.name: text.as_string() for text in bpy.data.texts}})
+help_pages.text_about("DREAMTALK_PT_takes").from_string("scribbled over")
+specification = importlib.util.spec_from_file_location("source", arguments["source"])
+source = importlib.util.module_from_spec(specification)
+specification.loader.exec_module(source)
+report({"from_source": source.text_about("DREAMTALK_PT_takes").as_string()})
