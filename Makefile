@@ -1,12 +1,12 @@
 # Every target sets up what it needs first; see `make help`.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench train avatar extension docs clean
+.PHONY: help setup demo test test-blenders lint bench train avatar extension docs clean
 
 export AUDIO PORTRAIT EMOTION
 
 help: ## Show this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 setup: ## Set up Debian packages, .venv and Python packages (the other targets do this too)
 	@bash scripts/setup_environment.sh
@@ -39,8 +39,12 @@ train: setup ## Make the shipped weights again from nothing (a day; resumes; see
 avatar: setup ## Build the proxy avatar's asset anew
 	@.venv/bin/python -m avatar_builder
 
-extension: setup ## Build dist/dream_talk-<version>.zip for Blender
-	@.venv/bin/python scripts/build_extension.py
+test-blenders: setup ## Run the Blender tests in 4.2 and 4.5, and a story in a real window (DREAMTALK_BLENDER)
+	@.venv/bin/python scripts/test_blenders.py
+
+extension: setup ## Build dist/dream_talk-<version>.zip for Blender, and check it
+	@package=$$(.venv/bin/python scripts/build_extension.py) && echo "$$package" && \
+		.venv/bin/python scripts/check_platform_rules.py "$$package"
 
 docs: setup ## Build the documentation into build/site
 	@.venv/bin/python scripts/write_openapi.py && .venv/bin/python scripts/write_command_reference.py
