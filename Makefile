@@ -6,7 +6,7 @@ SHELL := /bin/bash
 export AUDIO PORTRAIT EMOTION
 
 help: ## Show this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
 setup: ## Set up Debian packages, .venv and Python packages (the other targets do this too)
 	@bash scripts/setup_environment.sh

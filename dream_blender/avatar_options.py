@@ -98,7 +98,7 @@ def _draw_tones(layout: Any, owner: Any) -> None:
     column = layout.column(align=True)
     for kind in _CHOICES:
         row = column.row(align=True)
-        row.prop(owner, f"{kind}_choice", text="")
+        row.prop(owner, f"{kind}_choice")
         if getattr(owner, f"{kind}_choice") == _CUSTOM or not isinstance(owner, bpy.types.Operator):
             row.prop(owner, kind, text="")
 
