@@ -91,7 +91,12 @@ class Generation:
 
 
 def is_deleted(character: Any) -> bool:
-    """Tell whether no scene has ``character``: the settings of a scene keep a deleted object in the file."""
+    """Tell whether no scene has ``character``: the settings of a scene keep a deleted object in the file.
+
+    A linked object may be seen through an empty that shows its collection, and is in no scene by itself.
+    """
+    if character.library is not None:
+        return False
     found = any(scene.objects.get(character.name) == character for scene in bpy.data.scenes)
     return not found and not character.users_scene  # the slow way tells objects of one name in two files apart
 

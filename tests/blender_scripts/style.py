@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import shutil
 from pathlib import Path
 
 import bpy
@@ -15,6 +16,7 @@ take = importlib.import_module(f"{MODULE}.dream_blender.take")
 take_settings = importlib.import_module(f"{MODULE}.dream_blender.take_settings")
 formats = importlib.import_module(f"{MODULE}.blendshape_rigs.formats")
 folder = Path(arguments["folder"])
+shutil.rmtree(library.folder(), ignore_errors=True)  # other scripts of this Blender may have left styles there
 scene = bpy.context.scene
 scene.render.fps, scene.render.fps_base = 30, 1.0
 scene.frame_start = 11
