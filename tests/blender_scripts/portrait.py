@@ -1,6 +1,7 @@
 """Preview and render portraits as the sidebar does, with a server: videos, sequences, refusals and what is left."""
 
 import importlib
+import threading
 import time
 from pathlib import Path
 
@@ -159,4 +160,7 @@ bpy.ops.dream_talk.portrait_preview()
 worker = preview._active.worker
 bpy.ops.wm.read_homefile(use_empty=True)
 worker.join(PATIENCE)
+for thread in threading.enumerate():
+    if thread.name.startswith("DREAM-Talk"):
+        thread.join(PATIENCE)  # each tells the server to forget its photograph; none outlives Blender
 report({"ended": ended, "after_load": [preview.is_active(), worker._thread.is_alive(), preview._tick() is None]})
