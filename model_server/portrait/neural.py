@@ -118,8 +118,7 @@ class NeuralRenderer:
             activity = float(mouth_activity(values[None])[0])
         limits = (PITCH_LIMIT, YAW_LIMIT, ROLL_LIMIT)
         angles = np.array([eased(float(a), float(limit)) for a, limit in zip(angles, limits, strict=True)])
-        drive = values - activity * self.fit.expression
-        drawn = self._draw(drive, angles, move)
+        drawn = self._draw(self.fit.drive(values, activity), angles, move)
         frame = self.photo.pixels.copy()
         return _laid_in(frame, drawn, self._crop, self._mask)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +11,13 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 
-from model_server.errors import CaptureError, DreamTalkError
+from model_server.errors import DreamTalkError
 from model_server.pipeline.face_capture import Method, capture_face, video_seconds
 from model_server.pipeline.request import Progress
 
 from .jobs import CurvesJob
 from .protocol import JobView, Strict, parse_model
-from .uploads import read_form, require_parts, save, shown_name
+from .uploads import called, read_form, require_parts, save, shown_name
 
 if TYPE_CHECKING:
     from model_server.pipeline.speech_to_curves import SpeechToCurves
@@ -54,22 +53,13 @@ class CaptureJob(CurvesJob):
 
     def work(self, model: Callable[[], SpeechToCurves], progress: Progress) -> None:
         """Read the face; no model of speech is needed."""
-        with _called(self._video, self._name):
+        with called(self._video, self._name):
             captured = capture_face(self._video, None, progress, self._method)
         missing = int((~captured.seen).sum())
         if missing:
             self.say(f"no face was found in {missing} of {len(captured.seen)} frames; they are bridged")
         self.add(captured.curves)
         progress(self.duration or captured.curves.duration)
-
-
-@contextlib.contextmanager
-def _called(path: Path, name: str) -> Iterator[None]:
-    """Let errors about the video in ``path`` call it by the ``name`` that its user knows."""
-    try:
-        yield
-    except CaptureError as error:
-        raise CaptureError(str(error).replace(path.name, name)) from error
 
 
 router = APIRouter()
@@ -105,7 +95,7 @@ def _accept(form: FormData, folder: Path) -> CaptureJob:
     options = parse_model(CaptureOptions, text)
     path, name = save(files["video"], folder, uuid.uuid4().hex), shown_name(files["video"])
     try:
-        with _called(path, name):
+        with called(path, name):
             return CaptureJob(path, name, video_seconds(path), options.method)
     except BaseException:
         path.unlink(missing_ok=True)

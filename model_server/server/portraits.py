@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import shutil
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -19,7 +18,7 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 from starlette.datastructures import FormData
 
-from model_server.errors import ConfigError, DreamTalkError, PortraitError
+from model_server.errors import ConfigError, DreamTalkError
 from model_server.pipeline.exchange import FaceCurves, open_audio, sent_curves
 from model_server.pipeline.portrait_frames import FaceChoice, PortraitFrames, PortraitStrengths, placed_face
 from model_server.pipeline.portrait_video import PortraitOptions, make_portrait_video
@@ -28,7 +27,7 @@ from model_server.pipeline.request import Progress
 from .jobs import Job
 from .protocol import JobView, Strict, parse_model
 from .settings import ServerSettings
-from .uploads import UploadSizeError, curves_bytes, read_form, require_parts, save, shown_name
+from .uploads import UploadSizeError, called, curves_bytes, read_form, require_parts, save, shown_name
 
 if TYPE_CHECKING:
     from model_server.pipeline.speech_to_curves import SpeechToCurves
@@ -243,19 +242,10 @@ class PortraitJob(Job):
 
     def work(self, model: Callable[[], SpeechToCurves], progress: Progress) -> None:
         """Make the video; no model is needed."""
-        with _called(self._photo, self._name):
+        with called(self._photo, self._name):
             make_portrait_video(
                 self._photo, self._curves, self._sound, self.results[0], progress, options=self._options
             )
-
-
-@contextlib.contextmanager
-def _called(path: Path, name: str) -> Iterator[None]:
-    """Let errors about the photograph in ``path`` call it by the ``name`` that its user knows."""
-    try:
-        yield
-    except PortraitError as error:
-        raise PortraitError(str(error).replace(path.name, name)) from error
 
 
 router = APIRouter()
@@ -300,7 +290,7 @@ def _hold(form: FormData, folder: Path, shelf: PortraitShelf) -> PortraitView:
     options = parse_model(PortraitUpload, text)
     path = save(files["photo"], folder, uuid.uuid4().hex)
     try:
-        with _called(path, shown_name(files["photo"])):
+        with called(path, shown_name(files["photo"])):
             choice = options.choice(path)
             frames = PortraitFrames(path, choice, options.maximum_side)
     except BaseException:
@@ -379,7 +369,7 @@ def _accept(form: FormData, folder: Path, settings: ServerSettings, shelf: Portr
             saved.append(sound)
             open_audio(sound, name=shown_name(files["sound"]), maximum_seconds=settings.audio_seconds)
         name = held.name if held else shown_name(files["photo"])
-        with _called(saved[0], name):
+        with called(saved[0], name):
             choice = held.choice if held else options.choice(saved[0])
         chosen = PortraitOptions(strengths=strengths, choice=choice, badge=options.badge, background=options.background)
         return PortraitJob(saved[0], name, curves, sound, folder / f"{uuid.uuid4().hex}.{options.format}", chosen)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from model_server.errors import ConfigError, DreamTalkError
+from model_server.errors import CaptureError, ConfigError, DreamTalkError, PortraitError
 
 _CURVES_BYTES = 64 * 2**20
 _OPTIONS_BYTES = 16 * 2**20  # an edited track of phones of some hours
@@ -107,6 +108,15 @@ def shown_name(upload: UploadFile) -> str:
     """Return what messages call the uploaded file: its bare name, printable and short."""
     name = PureWindowsPath(upload.filename or "").name
     return "".join(character for character in name if character.isprintable())[:100] or "recording"
+
+
+@contextlib.contextmanager
+def called(path: Path, name: str) -> Iterator[None]:
+    """Let errors about the file in ``path`` call it by the ``name`` that its user knows."""
+    try:
+        yield
+    except (CaptureError, PortraitError) as error:
+        raise type(error)(str(error).replace(path.name, name)) from error
 
 
 def save(upload: UploadFile, folder: Path, stem: str) -> Path:
